@@ -1,0 +1,1 @@
+"""infonodes: TF-Agents agents made of a graph of small predictive nodes."""

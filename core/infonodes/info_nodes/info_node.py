@@ -1,0 +1,395 @@
+"""The contract of a node."""
+from __future__ import annotations
+
+import abc
+from typing import Iterable, Mapping, Optional
+
+import tensorflow as tf
+
+from infonodes.packing import outer_shape
+from infonodes.types import (
+    ENVIRONMENT,
+    Experience,
+    GraphError,
+    Nest,
+    NodeError,
+    NodeLoss,
+    Spec,
+    State,
+    Target,
+    Tick,
+    check_name,
+)
+
+SCALAR = tf.TensorSpec([], tf.float32)
+
+
+class InfoNode(tf.Module, metaclass=abc.ABCMeta):
+    """A node: parameters and structure only; what changes by tick is its state.
+
+    The public methods check and call a private hook of the same name; subclasses
+    override only the hooks. All are pure: the same inputs give the same outputs,
+    randomness comes from `tick.seed`.
+
+    ```
+    bottom_up  parents before children   what the node perceives; sets `cost`
+    forward    all at once               what neighbours make of it
+    top_down   children before parents   what it asks of its controls
+    ```
+
+    Attributes:
+      parent_names: Nodes it reads, towards the senses.
+      neighbor_names: Nodes it reads sideways, as they were before the pass.
+      control_names: Parents that it may send targets to.
+      energy_node_name: The node that supplies its energy, or None.
+      state_spec: Nest of specs of its state, with a scalar `cost`; final once the
+        node is bound to a graph, as are the specs below.
+      target_spec: What others may ask of it, or None if it takes no targets.
+      decision_spec: What it records of a tick for training, or `()`.
+      recurrent: True if perception reads the node's own previous state, so that
+        training must re-run it tick by tick.
+      trainable: False freezes it: its variables take no gradient.
+      lr_multiplier: Scale of the optimiser's step on its variables.
+    """
+
+    _TF_MODULE_IGNORED_PROPERTIES = frozenset(
+        ("_peers", *(tf.Module._TF_MODULE_IGNORED_PROPERTIES or ()))
+    )
+
+    def __init__(
+        self,
+        name: str,
+        parent_names: Iterable[str] = (),
+        neighbor_names: Iterable[str] = (),
+        control_names: Iterable[str] = (),
+        energy_node_name: Optional[str] = None,
+        recurrent: bool = False,
+        trainable: bool = True,
+        lr_multiplier: float = 1.0,
+    ):
+        super().__init__(name=check_name(name))
+        self.parent_names = tuple(parent_names)
+        self.neighbor_names = tuple(neighbor_names)
+        self.control_names = tuple(control_names)
+        self.energy_node_name = energy_node_name
+        self.recurrent = recurrent
+        self.trainable = trainable
+        self.lr_multiplier = lr_multiplier
+        self.state_spec: Spec = {"cost": SCALAR}
+        self.target_spec: Optional[Spec] = None
+        self.decision_spec: Spec = ()
+        self.signal_size = 0
+        self.control_size = 0
+        self._peers: dict[str, InfoNode] = {}
+        strangers = [c for c in self.control_names if c not in (*self.parent_names, ENVIRONMENT)]
+        if strangers:
+            raise GraphError(
+                f"node {name!r} controls {strangers}, which are no parents of it; a control is "
+                f"a parent that accepts targets: add them to parent_names {self.parent_names}"
+            )
+
+    # -- binding ---------------------------------------------------------------
+
+    def bind(self, peers: Mapping[str, "InfoNode"]) -> None:
+        """Gives the node the parents it named; called once, by the graph.
+
+        Raises:
+          GraphError: if it stands in another graph already, or a parent does not fit.
+        """
+        if self._peers:
+            raise GraphError(f"node {self.name!r} is bound to a graph already; build a new node")
+        self._peers = dict(peers)
+        self._bind()
+        if "cost" not in self.state_spec or self.state_spec["cost"].shape.rank != 0:
+            raise GraphError(
+                f"node {self.name!r}: state_spec {self.state_spec} lacks a scalar 'cost'; add it"
+            )
+
+    def bind_neighbors(self, neighbors: Mapping[str, "InfoNode"]) -> None:
+        """Gives the node its neighbours, once every node is bound."""
+        self._peers.update(neighbors)
+        self._bind_neighbors()
+
+    def peer(self, name: str) -> "InfoNode":
+        """Returns the bound parent or neighbour `name`."""
+        return self._peers[name]
+
+    # -- the tick --------------------------------------------------------------
+
+    def initial_state(self, batch_size: int | tf.Tensor) -> State:
+        """Returns the state before the first tick of an episode, `[B, ...]`."""
+        return self._initial_state(batch_size)
+
+    def bottom_up(self, parent_states: Mapping[str, State], state: State, tick: Tick) -> State:
+        """Perceives.
+
+        Args:
+          parent_states: This tick's states of the parents, by name, `[B, ...]`.
+          state: The node's state after the last tick.
+          tick: Seed and modes.
+
+        Returns:
+          The node's new state, with `cost` as far as perception sets it.
+
+        Raises:
+          NodeError: if what comes out does not fit `state_spec`.
+        """
+        return self._checked("bottom_up", self._bottom_up(parent_states, state, tick))
+
+    def forward(
+        self, neighbor_states: Mapping[str, State], state: State, tick: Tick
+    ) -> tuple[Optional[Target], State]:
+        """Lets neighbours act on the node; returns a target for itself or None, and its state."""
+        target, state = self._forward(neighbor_states, state, tick)
+        return target, self._checked("forward", state)
+
+    def top_down(
+        self,
+        targets: Mapping[str, Target],
+        parent_states: Mapping[str, State],
+        state: State,
+        tick: Tick,
+    ) -> tuple[dict[str, Target], State]:
+        """Acts.
+
+        Args:
+          targets: What is asked of the node, one slot a sender.
+          parent_states: This tick's states of the parents, controls among them.
+          state: The node's state after `forward`.
+          tick: Seed and modes.
+
+        Returns:
+          What it asks of its controls, by name, and its final state of the tick.
+
+        Raises:
+          NodeError: if it addresses a node that is no control of it, or its state does
+            not fit `state_spec`.
+        """
+        asked, state = self._top_down(targets, parent_states, state, tick)
+        strangers = sorted(set(asked) - set(self.control_names))
+        if strangers:
+            raise NodeError(
+                f"node {self.name!r}, top_down: sends targets to {strangers}, which it does not "
+                f"control; its controls are {self.control_names}: name them in control_names"
+            )
+        return asked, self._checked("top_down", state)
+
+    def decision(self, state: State) -> Nest:
+        """Returns what to record of a tick that ended in `state` (`decision_spec`)."""
+        return self._decision(state)
+
+    # -- what readers and controllers see -----------------------------------------
+
+    def signal(self, state: State) -> tf.Tensor:
+        """Returns what children read: floats `[..., signal_size]`."""
+        return self._signal(state)
+
+    def executed(self, state: State) -> tf.Tensor:
+        """Returns what a control did at the tick that ended in `state`: `[..., control_size]`."""
+        return self._executed(state)
+
+    def encode(self, target: Nest) -> tf.Tensor:
+        """Returns a target as the floats that predictors read: `[..., control_size]`."""
+        return self._encode(target)
+
+    def decode(self, control: tf.Tensor) -> Nest:
+        """Returns the target whose encoding is nearest to `control` `[..., control_size]`."""
+        return self._decode(control)
+
+    def candidates(self, state: State, count: int, seed: tf.Tensor) -> tf.Tensor:
+        """Returns encoded targets the control can reach from `state`: `[B, N, control_size]`.
+
+        All there are if they can be enumerated, else `count` samples.
+        """
+        return self._candidates(state, count, seed)
+
+    # -- learning ---------------------------------------------------------------
+
+    def perceive(self, parents: Mapping[str, State], recorded: State, experience: Experience) -> State:
+        """Re-runs `bottom_up` over recorded time with today's parameters.
+
+        Args:
+          parents: Recomputed states of the parents, `[B, T, ...]`.
+          recorded: The node's states before each tick as recorded, `[B, T, ...]`.
+          experience: Step types and controls; its `parents` and `state` are empty.
+
+        Returns:
+          The node's recomputed states `[B, T, ...]`.
+        """
+        return self._perceive(parents, recorded, experience)
+
+    def loss(self, experience: Experience) -> Optional[NodeLoss]:
+        """Returns the node's differentiable loss, or None if the optimiser is not its teacher."""
+        return self._loss(experience)
+
+    def train(self, experience: Experience, weights: tf.Tensor) -> Optional[NodeLoss]:
+        """Learns by the node's own means (an RLNode's agent), or returns None."""
+        return self._train(experience, weights)
+
+    def after_update(self, experience: Experience, step: tf.Tensor) -> None:
+        """Moves slow copies and running statistics, after the optimiser's step."""
+        self._after_update(experience, step)
+
+    def initialize(self) -> None:
+        """Makes slow copies equal to what they follow; called by `agent.initialize`."""
+        self._initialize()
+
+    # -- hooks --------------------------------------------------------------------
+
+    def _bind(self) -> None:
+        """Reads `self.peer(name)` and fixes the specs."""
+
+    def _bind_neighbors(self) -> None:
+        """As `_bind`, for neighbours."""
+
+    def _initial_state(self, batch_size: int | tf.Tensor) -> State:
+        return tf.nest.map_structure(
+            lambda s: tf.zeros(tf.concat([[batch_size], s.shape], 0), s.dtype), self.state_spec
+        )
+
+    def _bottom_up(self, parent_states: Mapping[str, State], state: State, tick: Tick) -> State:
+        return state
+
+    def _forward(
+        self, neighbor_states: Mapping[str, State], state: State, tick: Tick
+    ) -> tuple[Optional[Target], State]:
+        return None, state
+
+    def _top_down(
+        self,
+        targets: Mapping[str, Target],
+        parent_states: Mapping[str, State],
+        state: State,
+        tick: Tick,
+    ) -> tuple[dict[str, Target], State]:
+        return {}, state
+
+    def _decision(self, state: State) -> Nest:
+        return ()
+
+    def _signal(self, state: State) -> tf.Tensor:
+        raise self._cannot("is read by a child, but says nothing", "_signal and signal_size")
+
+    def _executed(self, state: State) -> tf.Tensor:
+        raise self._cannot("is no control", "_executed and control_size")
+
+    def _encode(self, target: Nest) -> tf.Tensor:
+        raise self._cannot("is no control", "_encode and control_size")
+
+    def _decode(self, control: tf.Tensor) -> Nest:
+        raise self._cannot("is no control", "_decode and control_size")
+
+    def _candidates(self, state: State, count: int, seed: tf.Tensor) -> tf.Tensor:
+        raise self._cannot("proposes no candidates", "_candidates")
+
+    def _perceive(
+        self, parents: Mapping[str, State], recorded: State, experience: Experience
+    ) -> State:
+        tick = Tick(experience.seed, experience.modes)
+        if self.recurrent:
+            return scan_bottom_up(self, parents, recorded, experience.step_type, tick)
+        outer = outer_shape(experience.step_type, 2)
+        folded = tf.nest.map_structure(fold_time, (dict(parents), recorded))
+        state = self.bottom_up(*folded, tick)
+        return tf.nest.map_structure(
+            lambda x: tf.reshape(x, outer + x.shape[1:].as_list()), state
+        )
+
+    def _loss(self, experience: Experience) -> Optional[NodeLoss]:
+        return None
+
+    def _train(self, experience: Experience, weights: tf.Tensor) -> Optional[NodeLoss]:
+        return None
+
+    def _after_update(self, experience: Experience, step: tf.Tensor) -> None:
+        pass
+
+    def _initialize(self) -> None:
+        pass
+
+    # -- checks -------------------------------------------------------------------
+
+    def _checked(self, stage: str, state: State) -> State:
+        try:
+            tf.nest.assert_same_structure(self.state_spec, state)
+        except (ValueError, TypeError) as error:
+            raise NodeError(
+                f"node {self.name!r}, {stage}: returned a state that does not fit its "
+                f"state_spec. Expected {_brief(self.state_spec)}, got {_brief(state)}; return "
+                "every entry of state_spec and nothing else"
+            ) from error
+        leaves = zip(tf.nest.flatten(self.state_spec), tf.nest.flatten(state))
+        for spec, leaf in leaves:
+            if leaf.dtype != spec.dtype or not leaf.shape[1:].is_compatible_with(spec.shape):
+                raise NodeError(
+                    f"node {self.name!r}, {stage}: expected a state leaf [B, *{spec.shape}] of "
+                    f"{spec.dtype.name}, got {leaf.shape} of {leaf.dtype.name}"
+                )
+        return state
+
+    def _cannot(self, why: str, hooks: str) -> NodeError:
+        return NodeError(f"node {self.name!r} ({type(self).__name__}) {why}: override {hooks}")
+
+
+def _brief(nest: Nest) -> str:
+    return str(tf.nest.map_structure(lambda x: f"{x.dtype.name}{x.shape.as_list()}", nest))
+
+
+def fold_time(tensor: tf.Tensor) -> tf.Tensor:
+    """Returns `[B, T, ...]` as `[B*T, ...]`."""
+    batch, time = outer_shape(tensor, 2)
+    return tf.reshape(tensor, [batch * time] + tensor.shape[2:].as_list())
+
+
+def scan_bottom_up(
+    node: InfoNode,
+    parents: Mapping[str, State],
+    recorded: State,
+    step_type: tf.Tensor,
+    tick: Tick,
+) -> State:
+    """Runs `bottom_up` tick by tick from the first recorded state; episodes start afresh.
+
+    Recorded states at first steps are those after the reset, so that a reset is to
+    take the recorded state instead of the carried one. `[B, T, ...]` in and out.
+    """
+    time_major = lambda x: tf.transpose(x, [1, 0, *range(2, x.shape.rank)])
+    inputs = tf.nest.map_structure(time_major, (dict(parents), recorded, tf.equal(step_type, 0)))
+
+    def body(carried: State, now: tuple) -> State:
+        parents_t, recorded_t, first = now
+        before = tf.nest.map_structure(lambda r, c: where_row(first, r, c), recorded_t, carried)
+        return node.bottom_up(parents_t, before, tick)
+
+    start = tf.nest.map_structure(lambda x: x[:, 0], recorded)
+    states = tf.scan(body, inputs, start)
+    return tf.nest.map_structure(time_major, states)
+
+
+def where_row(condition: tf.Tensor, then: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
+    """`tf.where` with `condition` `[B]` for tensors `[B, ...]`."""
+    shape = tf.concat([tf.shape(condition), tf.ones([then.shape.rank - 1], tf.int32)], 0)
+    return tf.where(tf.reshape(condition, shape), then, other)
+
+
+def pick_target(targets: Mapping[str, Target], seed: tf.Tensor) -> Optional[Target]:
+    """Picks one valid target a row, each with the same chance (sampled, not averaged).
+
+    Args:
+      targets: One slot a sender.
+      seed: int32 `[2]`.
+
+    Returns:
+      The pick, its `valid` False in rows where no slot was valid; None if there is no slot.
+    """
+    slots = [targets[k] for k in sorted(targets)]
+    if len(slots) <= 1:
+        return slots[0] if slots else None
+    valid = tf.stack([s.valid for s in slots], axis=1)  # [B, senders]
+    noise = tf.random.stateless_uniform(tf.shape(valid), seed)
+    choice = tf.argmax(tf.where(valid, noise, -1.0), axis=1, output_type=tf.int32)
+    value = tf.nest.map_structure(
+        lambda *v: tf.gather(tf.stack(v, axis=1), choice, axis=1, batch_dims=1),
+        *[s.value for s in slots],
+    )
+    return Target(value, tf.reduce_any(valid, axis=1))

@@ -1,0 +1,206 @@
+"""The policy: the three passes behind TF-Agents' `TFPolicy`."""
+from __future__ import annotations
+
+import copy
+from typing import Any, Callable, Optional
+
+import gin
+import tensorflow as tf
+import tensorflow_probability as tfp
+import tree
+from tf_agents.policies import tf_policy
+from tf_agents.specs import tensor_spec
+from tf_agents.trajectories import policy_step as ps
+from tf_agents.trajectories import time_step as ts
+
+from infonodes import graph as graph_lib
+from infonodes.graph import NodeGraph, States
+from infonodes.modes import Modes
+from infonodes.packing import Packer
+from infonodes.rewards import CostTree
+from infonodes.types import ENVIRONMENT, GraphError, Nest, Spec, State, Tick
+
+RNG_SPEC = tensor_spec.BoundedTensorSpec([2], tf.int32, -(2**31), 2**31 - 1, "rng")
+COST_SPEC = tensor_spec.BoundedTensorSpec([], tf.float32, 0.0, 1e6, "cost")
+
+
+def obs2dict(time_step: ts.TimeStep) -> State:
+    """Returns what sensors read under the name `environment`."""
+    return {
+        "observation": time_step.observation,
+        "reward": time_step.reward,
+        "discount": time_step.discount,
+        "step_type": time_step.step_type,
+    }
+
+
+@gin.configurable(module="infonodes")
+class InfoNodePolicy(tf_policy.TFPolicy):
+    """Runs one tick of a node graph at each `action`.
+
+    State and info cross the boundary packed, one flat tensor a dtype:
+
+    ```
+    policy_state  {'nodes': packed states, 'rng': int32 [2]}
+    policy_info   {'cost':  [] weighted sum of this tick's costs,
+                   'packed': {'state':    states before the tick (after the reset),
+                              'decision': what nodes recorded of the tick,
+                              'costs':    each node's cost}}
+    ```
+
+    `unpack_state` and `unpack_info` give the nests back by name. The state's `rng` is
+    drawn from TensorFlow's global generator when a fresh state is made and carried from
+    then on, so that a run is fixed by `tf.random.set_seed` and resumes with its state.
+    """
+
+    def __init__(
+        self,
+        time_step_spec: ts.TimeStep,
+        action_spec: Spec,
+        graph: NodeGraph,
+        modes: Modes = Modes(),
+        cost_tree: Optional[CostTree] = None,
+        observation_to_dict: Callable[[ts.TimeStep], State] = obs2dict,
+        dict_to_action: Optional[Callable[[dict[str, Nest]], Nest]] = None,
+        jit_compile: bool = True,
+        name: str = "InfoNodePolicy",
+    ):
+        """Builds the policy.
+
+        Args:
+          time_step_spec: As TF-Agents' policies take it.
+          action_spec: The same.
+          graph: The bound nodes. Several policies may share one graph.
+          modes: The switches.
+          cost_tree: How node costs sum up; by default all weights are 1.
+          observation_to_dict: The notes' `obs2dict`: a time step as the dict that sensors
+            read.
+          dict_to_action: The notes' `dict2act`: actions by actuator name as the action
+            nest. By default the actuator whose `key` is the action leaf's path gives it.
+          jit_compile: Compile the tick with XLA; switch it off for nodes that XLA cannot
+            compile.
+          name: Name of the policy.
+
+        Raises:
+          GraphError: if the actuators' actions do not make up `action_spec`.
+        """
+        tf.Module.__init__(self, name=name)
+        self.graph = graph
+        self.modes = modes
+        self.cost_tree = cost_tree or CostTree()
+        self._obs2dict = observation_to_dict
+        self._dict2act = dict_to_action
+        self._action_keys = tuple(path_key(p) for p, _ in tree.flatten_with_path(action_spec))
+        if dict_to_action is None:
+            self._check_actuators()
+        self._states = Packer(graph.state_spec)
+        self._info = Packer({
+            "costs": {n: tf.TensorSpec([], tf.float32) for n in graph.names},
+            "decision": graph.decision_spec,
+            "state": graph.state_spec,
+        })
+        self._run = tf.function(self._run_tick, jit_compile=jit_compile, autograph=False)
+        super().__init__(
+            time_step_spec,
+            action_spec,
+            policy_state_spec={
+                "nodes": copy.deepcopy(self._states.packed_spec),
+                "rng": RNG_SPEC,
+            },
+            info_spec={"cost": COST_SPEC, "packed": copy.deepcopy(self._info.packed_spec)},
+            automatic_state_reset=True,
+            name=name,
+        )
+
+    # -- packing -------------------------------------------------------------------
+
+    def unpack_state(self, policy_state: Nest) -> States:
+        """Returns the node states in `policy_state`, by name."""
+        return self._states.unpack(policy_state["nodes"])
+
+    def unpack_info(self, policy_info: Nest) -> dict[str, Any]:
+        """Returns `{'state', 'decision', 'costs'}` by node name; any outer dimensions."""
+        return self._info.unpack(policy_info["packed"])
+
+    # -- TFPolicy --------------------------------------------------------------------
+
+    def _action(self, time_step: ts.TimeStep, policy_state: Nest, seed: Any) -> ps.PolicyStep:
+        rng = policy_state["rng"]
+        if seed is not None:
+            folded = tf.random.experimental.stateless_fold_in(rng[0], tf.cast(seed, tf.int32))
+            rng = tf.broadcast_to(folded[None], tf.shape(rng))
+        action, nodes, rng, info = self._run(time_step, policy_state["nodes"], rng, self.modes)
+        return ps.PolicyStep(action, {"nodes": nodes, "rng": rng}, info)
+
+    def _distribution(self, time_step: ts.TimeStep, policy_state: Nest) -> ps.PolicyStep:
+        """The greedy choice as a point distribution: what GreedyPolicy takes the mode of."""
+        action, nodes, rng, info = self._run(
+            time_step, policy_state["nodes"], policy_state["rng"], self.modes.replace(greedy=True)
+        )
+        point = tf.nest.map_structure(lambda a: tfp.distributions.Deterministic(loc=a), action)
+        return ps.PolicyStep(point, {"nodes": nodes, "rng": rng}, info)
+
+    def _get_initial_state(self, batch_size: int | tf.Tensor) -> Nest:
+        nodes = self._states.pack(self.graph.initial_state(batch_size))
+        rng = tf.random.uniform([2], -(2**31), 2**31 - 1, tf.int32)
+        return {"nodes": nodes, "rng": tf.tile(rng[None], [batch_size, 1])}
+
+    def _maybe_reset_state(self, time_step: ts.TimeStep, policy_state: Nest) -> Nest:
+        """Resets rows at first steps.
+
+        Private in TF-Agents and overridden on purpose: the stock one builds a `tf.function`
+        a leaf at every eager call, and fails on `()` and on batch size 0, which `PyDriver`
+        and `metric_utils.compute` hand it.
+        """
+        batch = tf.compat.dimension_value(time_step.discount.shape[0])
+        batch = tf.shape(time_step.discount)[0] if batch is None else batch
+        if isinstance(policy_state, tuple) or policy_state["rng"].shape[0] == 0:
+            return self._get_initial_state(batch)
+        first = time_step.is_first()[:, None]
+        fresh = self._states.pack(self.graph.initial_state(batch))
+        nodes = {
+            d: tf.where(first, fresh[d], policy_state["nodes"][d]) for d in policy_state["nodes"]
+        }
+        return {"nodes": nodes, "rng": policy_state["rng"]}
+
+    # -- the tick ----------------------------------------------------------------------
+
+    def _run_tick(
+        self, time_step: ts.TimeStep, packed: Nest, rng: tf.Tensor, modes: Modes
+    ) -> tuple:
+        keys = tf.random.experimental.stateless_split(rng[0], 2)
+        environment = self._obs2dict(time_step)
+        asked, states = graph_lib.run_tick(
+            self.graph, environment, self._states.unpack(packed), Tick(keys[0], modes)
+        )
+        costs = {name: states[name]["cost"] for name in self.graph.names}
+        info = {
+            "cost": self.cost_tree.total(costs),
+            "packed": self._info.pack({
+                "costs": costs,
+                "decision": {n.name: n.decision(states[n.name]) for n in self.graph.nodes},
+                "state": self._states.unpack(packed),
+            }),
+        }
+        rng = tf.broadcast_to(keys[1][None], tf.shape(rng))
+        return self._make_action(asked), self._states.pack(states), rng, info
+
+    def _make_action(self, asked: dict[str, Nest]) -> Nest:
+        if self._dict2act is not None:
+            return self._dict2act(asked)
+        by_key = {self.graph[name].key: value for name, value in asked.items()}
+        return tf.nest.pack_sequence_as(self.action_spec, [by_key[k] for k in self._action_keys])
+
+    def _check_actuators(self) -> None:
+        keys = [self.graph[name].key for name in self.graph.senders[ENVIRONMENT]]
+        if sorted(keys) != sorted(self._action_keys):
+            raise GraphError(
+                f"the action spec has leaves {sorted(self._action_keys)}, the graph's actuators act "
+                f"on {sorted(keys)}; give each leaf one actuator (organs.gym.actuators builds "
+                "them), or pass dict_to_action"
+            )
+
+
+def path_key(path: tuple) -> str:
+    """Returns a nest path as text: `()` is `''`, `('a', 0)` is `'a/0'`."""
+    return "/".join(str(p) for p in path)
