@@ -60,6 +60,11 @@ class NodeGraph(tf.Module):
         return tuple(node.name for node in self.nodes)
 
     @property
+    def stateless(self) -> bool:
+        """Whether all nodes draw from the seeds they are given alone."""
+        return all(node.stateless for node in self.nodes)
+
+    @property
     def controls(self) -> tuple[InfoNode, ...]:
         """The nodes that some node controls."""
         return tuple(node for node in self.nodes if self.senders[node.name])

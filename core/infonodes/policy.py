@@ -43,9 +43,10 @@ class InfoNodePolicy(tf_policy.TFPolicy):
     ```
     policy_state  {'nodes': packed states, 'rng': int32 [2]}
     policy_info   {'cost':  [] weighted sum of this tick's costs,
-                   'packed': {'state':    states before the tick (after the reset),
-                              'decision': what nodes recorded of the tick,
-                              'costs':    each node's cost}}
+                   'packed': {'state':       states before the tick (after the reset),
+                              'decision':    what nodes recorded of the tick,
+                              'environment': the reward and discount the tick saw,
+                              'costs':       each node's cost}}
     ```
 
     `unpack_state` and `unpack_info` give the nests back by name. The state's `rng` is
@@ -62,7 +63,7 @@ class InfoNodePolicy(tf_policy.TFPolicy):
         cost_tree: Optional[CostTree] = None,
         observation_to_dict: Callable[[ts.TimeStep], State] = obs2dict,
         dict_to_action: Optional[Callable[[dict[str, Nest]], Nest]] = None,
-        jit_compile: bool = True,
+        jit_compile: Optional[bool] = None,
         name: str = "InfoNodePolicy",
     ):
         """Builds the policy.
@@ -77,8 +78,8 @@ class InfoNodePolicy(tf_policy.TFPolicy):
             read.
           dict_to_action: The notes' `dict2act`: actions by actuator name as the action
             nest. By default the actuator whose `key` is the action leaf's path gives it.
-          jit_compile: Compile the tick with XLA; switch it off for nodes that XLA cannot
-            compile.
+          jit_compile: Compile the tick with XLA. By default where all nodes are stateless:
+            XLA ignores the seed of TensorFlow's global generator.
           name: Name of the policy.
 
         Raises:
@@ -97,8 +98,11 @@ class InfoNodePolicy(tf_policy.TFPolicy):
         self._info = Packer({
             "costs": {n: tf.TensorSpec([], tf.float32) for n in graph.names},
             "decision": graph.decision_spec,
+            "environment": {k: tf.TensorSpec([], tf.float32) for k in ("reward", "discount")},
             "state": graph.state_spec,
         })
+        if jit_compile is None:
+            jit_compile = graph.stateless
         self._run = tf.function(self._run_tick, jit_compile=jit_compile, autograph=False)
         super().__init__(
             time_step_spec,
@@ -119,7 +123,7 @@ class InfoNodePolicy(tf_policy.TFPolicy):
         return self._states.unpack(policy_state["nodes"])
 
     def unpack_info(self, policy_info: Nest) -> dict[str, Any]:
-        """Returns `{'state', 'decision', 'costs'}` by node name; any outer dimensions."""
+        """Returns `{'state', 'decision', 'environment', 'costs'}`; any outer dimensions."""
         return self._info.unpack(policy_info["packed"])
 
     # -- TFPolicy --------------------------------------------------------------------
@@ -179,6 +183,7 @@ class InfoNodePolicy(tf_policy.TFPolicy):
             "packed": self._info.pack({
                 "costs": costs,
                 "decision": {n.name: n.decision(states[n.name]) for n in self.graph.nodes},
+                "environment": {"reward": time_step.reward, "discount": time_step.discount},
                 "state": self._states.unpack(packed),
             }),
         }

@@ -73,10 +73,11 @@ class Experience(NamedTuple):
 
     Attributes:
       parents: States of the node's parents by name, `[B, T, ...]`.
+      neighbors: The same of its neighbours; empty while perception runs.
       state: The node's own states, `[B, T, ...]`.
       decision: What the node recorded of its own tick (`decision_spec`).
-      controls: What every control of the graph did at t, encoded as floats, by
-        name, `[B, T, U]`.
+      controls: What the controls above it in the graph did at t, encoded as floats,
+        by name, `[B, T, U]`.
       step_type: int32 `[B, T]`; frame t with LAST starts a boundary, not a move.
       next_step_type: int32 `[B, T]`.
       reward: `[B, T]`.
@@ -87,6 +88,7 @@ class Experience(NamedTuple):
     """
 
     parents: dict[str, State]
+    neighbors: dict[str, State]
     state: State
     decision: Nest
     controls: dict[str, tf.Tensor]

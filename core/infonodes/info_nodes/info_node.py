@@ -46,8 +46,16 @@ class InfoNode(tf.Module, metaclass=abc.ABCMeta):
         node is bound to a graph, as are the specs below.
       target_spec: What others may ask of it, or None if it takes no targets.
       decision_spec: What it records of a tick for training, or `()`.
+      signal_size: Width of what children read of it.
+      control_size: Width of the encoding of its targets.
+      blocks: Widths of the one-hot blocks that its encoding is made of, if it is.
+      is_latent: True for a control whose targets are latents.
       recurrent: True if perception reads the node's own previous state, so that
         training must re-run it tick by tick.
+      trains_itself: True for nodes that override `train`.
+      stateless: False for nodes that draw from TensorFlow's global generator, whose seed
+        XLA would ignore: their graphs are not compiled unless asked.
+      on_policy: True for nodes whose data may be trained on once only.
       trainable: False freezes it: its variables take no gradient.
       lr_multiplier: Scale of the optimiser's step on its variables.
     """
@@ -80,6 +88,11 @@ class InfoNode(tf.Module, metaclass=abc.ABCMeta):
         self.decision_spec: Spec = ()
         self.signal_size = 0
         self.control_size = 0
+        self.blocks: tuple[int, ...] = ()
+        self.is_latent = False
+        self.trains_itself = False
+        self.stateless = True
+        self.on_policy = False
         self._peers: dict[str, InfoNode] = {}
         strangers = [c for c in self.control_names if c not in (*self.parent_names, ENVIRONMENT)]
         if strangers:
@@ -205,6 +218,10 @@ class InfoNode(tf.Module, metaclass=abc.ABCMeta):
 
     # -- learning ---------------------------------------------------------------
 
+    def replayed(self, experience: Experience) -> tf.Tensor:
+        """Returns what the control did at each frame, encoded: `[B, T, control_size]`."""
+        return self._replayed(experience)
+
     def perceive(self, parents: Mapping[str, State], recorded: State, experience: Experience) -> State:
         """Re-runs `bottom_up` over recorded time with today's parameters.
 
@@ -225,6 +242,14 @@ class InfoNode(tf.Module, metaclass=abc.ABCMeta):
     def train(self, experience: Experience, weights: tf.Tensor) -> Optional[NodeLoss]:
         """Learns by the node's own means (an RLNode's agent), or returns None."""
         return self._train(experience, weights)
+
+    def assess(self, experience: Experience, weights: tf.Tensor) -> Optional[NodeLoss]:
+        """Returns what `train` would, without learning; None for nodes without `train`."""
+        return self._assess(experience, weights)
+
+    def learned(self) -> list[tuple[tf.Variable, float]]:
+        """Returns what the optimiser steps, with the scale of each variable's step."""
+        return self._learned()
 
     def after_update(self, experience: Experience, step: tf.Tensor) -> None:
         """Moves slow copies and running statistics, after the optimiser's step."""
@@ -279,6 +304,9 @@ class InfoNode(tf.Module, metaclass=abc.ABCMeta):
     def _decode(self, control: tf.Tensor) -> Nest:
         raise self._cannot("is no control", "_decode and control_size")
 
+    def _replayed(self, experience: Experience) -> tf.Tensor:
+        return experience.decision["value"]
+
     def _candidates(self, state: State, count: int, seed: tf.Tensor) -> tf.Tensor:
         raise self._cannot("proposes no candidates", "_candidates")
 
@@ -300,6 +328,12 @@ class InfoNode(tf.Module, metaclass=abc.ABCMeta):
 
     def _train(self, experience: Experience, weights: tf.Tensor) -> Optional[NodeLoss]:
         return None
+
+    def _assess(self, experience: Experience, weights: tf.Tensor) -> Optional[NodeLoss]:
+        return None
+
+    def _learned(self) -> list[tuple[tf.Variable, float]]:
+        return [(v, self.lr_multiplier) for v in self.trainable_variables]
 
     def _after_update(self, experience: Experience, step: tf.Tensor) -> None:
         pass

@@ -1,0 +1,385 @@
+"""The agent: perception re-run on replay, one optimiser step, then slow copies."""
+from __future__ import annotations
+
+from typing import Any, Callable, Iterable, NamedTuple, Optional, Union
+
+import gin
+import tensorflow as tf
+from tf_agents.agents import data_converter, tf_agent
+from tf_agents.trajectories import time_step as ts
+from tf_agents.trajectories import trajectory as trajectory_lib
+from tf_agents.utils import common
+
+from infonodes.graph import NodeGraph
+from infonodes.info_nodes.info_node import InfoNode
+from infonodes.modes import Modes
+from infonodes.policy import InfoNodePolicy, obs2dict
+from infonodes.rewards import CostTree
+from infonodes.types import ENVIRONMENT, Experience, GraphError, Nest, NodeLoss, Spec, State
+
+IMPORTANCE_WEIGHT = "importance_weight"
+
+
+class Update(NamedTuple):
+    """What one update (or a loss) found.
+
+    Attributes:
+      loss: Scalar, importance-weighted.
+      cost: `[B]` ≥ 0, weighted node costs with today's parameters.
+      losses: Scalar by node.
+      metrics: Scalars by `node/metric`.
+    """
+
+    loss: tf.Tensor
+    cost: tf.Tensor
+    losses: dict[str, tf.Tensor]
+    metrics: dict[str, tf.Tensor]
+
+
+@gin.configurable(module="infonodes")
+class InfoNodeAgent(tf_agent.TFAgent):
+    """Trains a graph of nodes from trajectories of its collect policy.
+
+    One `train` call:
+
+    ```
+    trajectory ─ recorded states, observations, controls ─► perceive, parents first
+      1 one tape over the losses of all nodes, one optimiser step
+      2 nodes that train themselves (RLNodes)
+      3 slow copies, running statistics
+    ```
+
+    `LossInfo.extra` holds `cost` `[B]` (the new replay priorities), `loss` by node and
+    `metrics` by `node/metric`. Importance weights are read from
+    `policy_info['importance_weight']` `[B, T]` if the replay added them.
+    """
+
+    def __init__(
+        self,
+        time_step_spec: ts.TimeStep,
+        action_spec: Spec,
+        nodes: Union[NodeGraph, Iterable[InfoNode]],
+        optimizer: Optional[tf.keras.optimizers.legacy.Optimizer] = None,
+        modes: Modes = Modes(),
+        cost_tree: Optional[CostTree] = None,
+        train_sequence_length: Optional[int] = None,
+        gradient_clipping: Optional[float] = 10.0,
+        seed: int = 0,
+        observation_to_dict: Callable[[ts.TimeStep], State] = obs2dict,
+        dict_to_action: Optional[Callable[[dict[str, Nest]], Nest]] = None,
+        jit_compile: Optional[bool] = None,
+        debug_summaries: bool = False,
+        summarize_grads_and_vars: bool = False,
+        train_step_counter: Optional[tf.Variable] = None,
+        name: str = "InfoNodeAgent",
+    ):
+        """Builds the agent and its policies.
+
+        Args:
+          time_step_spec: As TF-Agents' agents take it.
+          action_spec: The same.
+          nodes: The nodes in any order, or a graph of them.
+          optimizer: Steps the variables of all nodes; Adam at 1e-3 by default.
+          modes: The switches of collecting and training; `policy` is their greedy form.
+          cost_tree: How node costs sum up.
+          train_sequence_length: T of the trajectories; None takes any.
+          gradient_clipping: Global norm, or None.
+          seed: Fixes what training samples, with the train step.
+          observation_to_dict: See `InfoNodePolicy`.
+          dict_to_action: See `InfoNodePolicy`.
+          jit_compile: Compile tick and update with XLA; by default where all nodes are
+            stateless (see `InfoNodePolicy`). Under a distribution strategy the update is
+            never compiled, since replicas must meet within it.
+          debug_summaries: Write summaries of each node's cost, loss and metrics.
+          summarize_grads_and_vars: Write summaries of gradients' norms by node.
+          train_step_counter: Counts `train` calls; a variable of its own by default, so
+            that agents do not advance each other's.
+          name: Name of the agent.
+
+        Raises:
+          GraphError: if the nodes do not make a graph that fits the specs.
+        """
+        tf.Module.__init__(self, name=name)
+        self.graph = nodes if isinstance(nodes, NodeGraph) else NodeGraph(nodes)
+        self.modes = modes
+        self.cost_tree = cost_tree or CostTree()
+        if modes.collect == "rainbow" and not any(n.trains_itself for n in self.graph.nodes):
+            raise GraphError(
+                "modes.collect='rainbow' lets RLNodes choose, and the graph "
+                f"{list(self.graph.names)} has none; add one or collect by 'policy'"
+            )
+        if jit_compile is None:
+            jit_compile = self.graph.stateless
+        self._policy_arguments = dict(
+            graph=self.graph,
+            cost_tree=self.cost_tree,
+            observation_to_dict=observation_to_dict,
+            dict_to_action=dict_to_action,
+            jit_compile=jit_compile,
+        )
+        self._obs2dict = observation_to_dict
+        self._optimizer = optimizer or tf.keras.optimizers.legacy.Adam(1e-3)
+        self._gradient_clipping = gradient_clipping
+        self._seed = seed
+        self._time_step_spec, self._action_spec = time_step_spec, action_spec
+        if train_step_counter is None:
+            train_step_counter = tf.Variable(0, trainable=False, dtype=tf.int64, name="train_step")
+        collect_policy = self.make_policy(modes)
+        super().__init__(
+            time_step_spec,
+            action_spec,
+            policy=self.make_policy(modes.replace(greedy=True)),
+            collect_policy=collect_policy,
+            train_sequence_length=train_sequence_length,
+            debug_summaries=debug_summaries,
+            summarize_grads_and_vars=summarize_grads_and_vars,
+            train_step_counter=train_step_counter,
+        )
+        self._as_trajectory = data_converter.AsTrajectory(
+            self.data_context, sequence_length=train_sequence_length
+        )
+        self._learned = [
+            (v, scale) for n in self.graph.nodes if n.trainable for v, scale in n.learned()
+        ]
+        self._create_slots()
+        self._compiled_update = tf.function(self._update, jit_compile=jit_compile, autograph=False)
+        self._compiled_assess = tf.function(self._assess, jit_compile=jit_compile, autograph=False)
+
+    def make_policy(self, modes: Modes) -> InfoNodePolicy:
+        """Returns a policy over the same nodes in other `modes`.
+
+        `make_policy(Modes(collect='random'))` is the warm-up policy: it emits the same info.
+        """
+        return InfoNodePolicy(
+            self._time_step_spec, self._action_spec, modes=modes, **self._policy_arguments
+        )
+
+    # -- TFAgent -----------------------------------------------------------------------
+
+    def _initialize(self) -> None:
+        for node in self.graph.nodes:
+            node.initialize()
+
+    def _train(
+        self, experience: trajectory_lib.Trajectory, weights: Optional[tf.Tensor]
+    ) -> tf_agent.LossInfo:
+        trajectory, weights = self._prepare(experience, weights)
+        run = self._update if tf.distribute.has_strategy() else self._compiled_update
+        found = run(trajectory, weights, self._step_seed(), self.train_step_counter)
+        self.train_step_counter.assign_add(1)
+        self._summarize(found)
+        return _loss_info(found)
+
+    def _loss(
+        self,
+        experience: trajectory_lib.Trajectory,
+        weights: Optional[tf.Tensor] = None,
+        training: bool = False,
+    ) -> tf_agent.LossInfo:
+        del training  # Nodes have no layers that differ.
+        trajectory, weights = self._prepare(experience, weights)
+        run = self._assess if tf.distribute.has_strategy() else self._compiled_assess
+        return _loss_info(run(trajectory, weights, self._step_seed()))
+
+    def _prepare(
+        self, experience: trajectory_lib.Trajectory, weights: Optional[tf.Tensor]
+    ) -> tuple[trajectory_lib.Trajectory, tf.Tensor]:
+        """Takes the importance weights out and checks the rest against the spec."""
+        info = experience.policy_info
+        importance = info.get(IMPORTANCE_WEIGHT) if isinstance(info, dict) else None
+        if importance is not None:
+            self._refuse_reuse()
+            rest = {k: v for k, v in info.items() if k != IMPORTANCE_WEIGHT}
+            experience = experience._replace(policy_info=rest)
+        trajectory = self._as_trajectory(experience)
+        total = tf.ones(tf.shape(trajectory.discount)[:1])
+        if importance is not None:
+            total *= importance[:, 0]
+        if weights is not None:
+            total *= tf.cast(weights, tf.float32)
+        return trajectory, total
+
+    def _refuse_reuse(self) -> None:
+        once = [node.name for node in self.graph.nodes if node.on_policy]
+        if once:
+            raise GraphError(
+                f"nodes {once} learn on policy, and the experience has importance weights: it comes "
+                "from a prioritised replay; use replay.FifoReplay"
+            )
+
+    def _step_seed(self) -> tf.Tensor:
+        step = tf.cast(self.train_step_counter.read_value(), tf.int32)
+        return tf.stack([tf.constant(self._seed, tf.int32), step])
+
+    # -- the update ----------------------------------------------------------------------
+
+    def _update(
+        self,
+        trajectory: trajectory_lib.Trajectory,
+        weights: tf.Tensor,
+        seed: tf.Tensor,
+        step: tf.Variable,
+    ) -> Update:
+        variables = [v for v, _ in self._learned]
+        with tf.GradientTape() as tape:
+            experiences = self._perceive(trajectory, seed)
+            found = self._node_losses(experiences)
+            loss, losses = self._aggregate(found, weights)
+        if variables:
+            gradients = tape.gradient(
+                loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
+            )
+            norm = tf.linalg.global_norm(gradients)
+            if self._gradient_clipping:
+                gradients, _ = tf.clip_by_global_norm(gradients, self._gradient_clipping, norm)
+            self._apply(list(zip(gradients, variables)))
+        experiences = tf.nest.map_structure(
+            lambda x: tf.stop_gradient(x) if isinstance(x, tf.Tensor) else x, experiences
+        )
+        trained = {}
+        for node in self.graph.nodes:
+            result = node.train(experiences[node.name], weights)
+            if result is not None:
+                trained[node.name] = result
+        for node in self.graph.nodes:
+            if node.trainable:
+                node.after_update(experiences[node.name], step)
+        update = self._merge(loss, losses, found, trained, weights)
+        if variables:
+            update.metrics["agent/gradient_norm"] = norm
+        return update
+
+    def _assess(
+        self, trajectory: trajectory_lib.Trajectory, weights: tf.Tensor, seed: tf.Tensor
+    ) -> Update:
+        experiences = self._perceive(trajectory, seed)
+        found = self._node_losses(experiences)
+        loss, losses = self._aggregate(found, weights)
+        assessed = {}
+        for node in self.graph.nodes:
+            result = node.assess(experiences[node.name], weights)
+            if result is not None:
+                assessed[node.name] = result
+        update = self._merge(loss, losses, found, assessed, weights)
+        if self._learned:
+            update.metrics["agent/gradient_norm"] = tf.zeros([])
+        return update
+
+    def _perceive(
+        self, trajectory: trajectory_lib.Trajectory, seed: tf.Tensor
+    ) -> dict[str, Experience]:
+        """Re-runs perception node by node in graph order, parents first."""
+        info = self.collect_policy.unpack_info(trajectory.policy_info)
+        met = self.cost_tree.total(info["costs"])
+        shared = dict(
+            step_type=trajectory.step_type,
+            next_step_type=trajectory.next_step_type,
+            reward=trajectory.reward,
+            discount=trajectory.discount,
+            intrinsic=-tf.concat([met[:, 1:], tf.zeros_like(met[:, :1])], axis=1),
+            modes=self.modes,
+        )
+        seen = info["environment"]
+        states: dict[str, State] = {
+            ENVIRONMENT: self._obs2dict(
+                ts.TimeStep(
+                    trajectory.step_type, seen["reward"], seen["discount"], trajectory.observation
+                )
+            )
+        }
+        experiences, controls = {}, {}
+        for i, node in enumerate(self.graph.nodes):
+            parents = {p: states[p] for p in node.parent_names}
+            node_seed = tf.random.experimental.stateless_fold_in(seed, i)
+            partial = Experience(
+                parents=parents,
+                neighbors={},
+                state=info["state"][node.name],
+                decision=info["decision"][node.name],
+                controls=dict(controls),
+                seed=node_seed,
+                **shared,
+            )
+            states[node.name] = node.perceive(parents, info["state"][node.name], partial)
+            experiences[node.name] = partial._replace(state=states[node.name])
+            if self.graph.senders[node.name]:
+                controls[node.name] = node.replayed(experiences[node.name])
+        return {
+            node.name: experiences[node.name]._replace(
+                neighbors={n: states[n] for n in node.neighbor_names}
+            )
+            for node in self.graph.nodes
+        }
+
+    def _node_losses(self, experiences: dict[str, Experience]) -> dict[str, NodeLoss]:
+        found = {}
+        for node in self.graph.nodes:
+            result = node.loss(experiences[node.name]) if node.trainable else None
+            if result is not None:
+                found[node.name] = result
+        return found
+
+    def _aggregate(
+        self, found: dict[str, NodeLoss], weights: tf.Tensor
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        mean = lambda x: common.aggregate_losses(per_example_loss=x * weights).total_loss
+        losses = {name: mean(result.loss) for name, result in found.items()}
+        return (tf.add_n(list(losses.values())) if losses else tf.zeros([])), losses
+
+    def _merge(
+        self,
+        loss: tf.Tensor,
+        losses: dict[str, tf.Tensor],
+        found: dict[str, NodeLoss],
+        trained: dict[str, NodeLoss],
+        weights: tf.Tensor,
+    ) -> Update:
+        _, own_losses = self._aggregate(trained, tf.ones_like(weights))
+        everything = {**found, **trained}
+        costs = {name: tf.stop_gradient(result.cost) for name, result in everything.items()}
+        metrics = {
+            f"{name}/{key}": value
+            for name, result in everything.items()
+            for key, value in result.metrics.items()
+        }
+        metrics.update({f"{name}/cost": tf.reduce_mean(cost) for name, cost in costs.items()})
+        return Update(
+            loss=tf.add_n([loss, *own_losses.values()]),
+            cost=self.cost_tree.total(costs) if costs else tf.zeros_like(weights),
+            losses={**losses, **own_losses},
+            metrics=metrics,
+        )
+
+    # -- the optimiser ---------------------------------------------------------------------
+
+    def _create_slots(self) -> None:
+        """Makes the optimiser's variables now: a compiled function cannot."""
+        variables = [v for v, _ in self._learned]
+        if variables and hasattr(self._optimizer, "_create_all_weights"):
+            self._optimizer._create_all_weights(variables)  # pylint: disable=protected-access
+        elif variables and hasattr(self._optimizer, "build"):
+            self._optimizer.build(variables)
+
+    def _apply(self, gradients: list[tuple[tf.Tensor, tf.Variable]]) -> None:
+        """One optimiser step, then shortened for the variables whose rate is scaled.
+
+        Scaling the gradient instead would do nothing under Adam.
+        """
+        scaled = [(v, v.read_value(), s) for v, s in self._learned if s != 1.0]
+        self._optimizer.apply_gradients(gradients)
+        for variable, before, scale in scaled:
+            variable.assign(before + scale * (variable.read_value() - before))
+
+    def _summarize(self, found: Update) -> None:
+        if not self._debug_summaries:
+            return
+        step = self.train_step_counter
+        for name, value in {**found.metrics, **{f"{k}/loss": v for k, v in found.losses.items()}}.items():
+            tf.summary.scalar(f"InfoNode/{name}", value, step=step)
+        tf.summary.histogram("InfoNode/priority", found.cost, step=step)
+
+
+def _loss_info(found: Update) -> tf_agent.LossInfo:
+    return tf_agent.LossInfo(
+        found.loss, {"cost": found.cost, "loss": found.losses, "metrics": found.metrics}
+    )

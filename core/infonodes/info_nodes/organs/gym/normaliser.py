@@ -1,0 +1,68 @@
+"""Running mean and variance of an unbounded observation."""
+from __future__ import annotations
+
+import tensorflow as tf
+
+# Beyond this many frames the oldest weigh less, so that the statistics keep following.
+_MEMORY = 1e6
+# Squares of what is counted stay finite in float32.
+_LARGEST = 1e15
+
+
+class RunningNormaliser(tf.Module):
+    """Shifts and scales to mean 0 and variance 1 over all frames it was shown.
+
+    `d` the distance from the old mean, `w = n / (count + n)`:
+
+    ```
+    mean'     = mean + w E[d]
+    variance' = (1 - w) variance + w E[d²] − (mean' − mean)²
+    ```
+
+    Under a distribution strategy the replicas' values are averaged at each assignment, and
+    since the shift is read back after the first, the result is that of the joined batch.
+
+    Attributes:
+      mean: `[S]`, 0 before any update.
+      variance: `[S]`, 1 before any update.
+      count: Frames a replica was shown, at most a million.
+    """
+
+    def __init__(self, size: int, clip: float = 10.0, name: str = "normaliser"):
+        """Builds the statistics.
+
+        Args:
+          size: S.
+          clip: Greatest absolute value that comes out.
+          name: Name of the module.
+        """
+        super().__init__(name=name)
+        self._clip = clip
+        make = lambda value, label: tf.Variable(
+            value,
+            trainable=False,
+            name=label,
+            aggregation=tf.VariableAggregation.MEAN,
+        )
+        self.mean = make(tf.zeros([size]), "mean")
+        self.variance = make(tf.ones([size]), "variance")
+        self.count = make(tf.zeros([]), "count")
+
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:
+        """Returns `x` `[..., S]` normalised and clipped."""
+        scaled = (x - self.mean) * tf.math.rsqrt(tf.maximum(self.variance, 1e-6))
+        return tf.clip_by_value(scaled, -self._clip, self._clip)
+
+    def update(self, x: tf.Tensor) -> None:
+        """Counts the frames `x` `[N, S]`."""
+        x = tf.clip_by_value(x, -_LARGEST, _LARGEST)
+        n = tf.cast(tf.shape(x)[0], tf.float32)
+        w = n / tf.maximum(self.count + n, 1.0)
+        old = self.mean.read_value()
+        d = x - old
+        first, second = tf.reduce_mean(d, axis=0), tf.reduce_mean(d**2, axis=0)
+        variance = (1.0 - w) * self.variance + w * second
+        self.mean.assign(old + w * first)
+        shift = self.mean.read_value() - old
+        self.variance.assign(tf.maximum(variance - shift**2, 0.0))
+        self.count.assign(tf.minimum(self.count + n, _MEMORY))

@@ -1,0 +1,385 @@
+"""RewardNode: values what a PredNode can reach and asks it for the best."""
+from __future__ import annotations
+
+import dataclasses
+from typing import Iterable, Mapping, NamedTuple, Optional
+
+import gin
+import tensorflow as tf
+
+from infonodes.info_nodes.info_node import SCALAR, InfoNode
+from infonodes.info_nodes.pred_node import PredNode, _statistic
+from infonodes.networks.mlp import EnsembleMLP, Joined, mlp
+from infonodes.networks.slow import Slow
+from infonodes.rules import planning, returns
+from infonodes.types import Experience, GraphError, NodeLoss, State, Target, Tick
+
+SIGNALS = ("reward", "intrinsic")
+
+
+@gin.configurable(module="infonodes")
+@dataclasses.dataclass(frozen=True)
+class RewardSettings:
+    """Settings of a `RewardNode`.
+
+    Attributes:
+      signal: What is valued. `reward`: the environment's; a termination ends it.
+        `intrinsic`: minus the graph's weighted costs; a termination is an absorbing
+        state, whose cost for ever is above the highest met, so that ending early is no
+        way out of cost.
+      gamma: Discount a tick.
+      lam: λ of the value targets; 1 is the n-step return of the whole window.
+      hidden: Widths of the heads' hidden layers.
+      value_heads: Heads of the value ensemble.
+      pessimism: Standard deviations across the heads taken off their mean.
+      horizon: Ticks rolled out before a choice in mode `policy`.
+      planning_horizon: The same in mode `planning`.
+      width: Most control sequences rolled out.
+      epsilon: Chance of a random option while collecting, at first.
+      final_epsilon: The same, at last.
+      epsilon_steps: Train steps from the first to the last, linearly.
+      quantile: Of predicted values, that the set point follows.
+      margin: Share of the reward range that the set point lies above the quantile.
+      curiosity: Weight of information gain in what a candidate is worth; 0 for none.
+      curiosity_gamma: Discount of the value of information gain.
+      slow_rate: Rate of the slow copies.
+    """
+
+    signal: str = "reward"
+    gamma: float = 0.98
+    lam: float = 1.0
+    hidden: int = 64
+    value_heads: int = 2
+    pessimism: float = 0.0
+    horizon: int = 1
+    planning_horizon: int = 4
+    width: int = 64
+    epsilon: float = 1.0
+    final_epsilon: float = 0.05
+    epsilon_steps: int = 1000
+    quantile: float = 0.9
+    margin: float = 0.05
+    curiosity: float = 0.0
+    curiosity_gamma: float = 0.97
+    slow_rate: float = 0.01
+
+    def __post_init__(self) -> None:
+        if self.signal not in SIGNALS:
+            raise ValueError(f"RewardSettings.signal={self.signal!r}: expected one of {SIGNALS}")
+        if not 0.0 <= self.gamma < 1.0:
+            raise ValueError(f"RewardSettings.gamma={self.gamma}: expected [0, 1); values are normalised by 1 - gamma")
+
+
+class Outlook(NamedTuple):
+    """What a move is worth.
+
+    Attributes:
+      reward: `[...]`, in the signal's units.
+      proceeds: `[...]`, chance that it does not end the episode.
+    """
+
+    reward: tf.Tensor
+    proceeds: tf.Tensor
+
+
+@gin.configurable(module="infonodes")
+class RewardNode(InfoNode):
+    """Chooses among the futures its PredNode can reach.
+
+    ```
+    sees   the reward, and z of one PredNode
+    keeps  value [], cost []
+    says   to the PredNode: the reachable latent that is worth most
+             q(u) = (1−γ) r̂(z, ẑ') + γ [ĉ V(ẑ') + (1−ĉ) terminal],  ẑ' = f_pred(z, u)
+    costs  max(set point − r, 0)
+    ```
+
+    All values are normalised by 1 − γ, so that they lie in the range of the rewards met so
+    far; V is a sigmoid over that range, fitted by cross-entropy: it cannot run away.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        reward_name: str,
+        pred_name: str,
+        settings: RewardSettings = RewardSettings(),
+        trainable: bool = True,
+        lr_multiplier: float = 1.0,
+        parent_names: Iterable[str] = (),
+    ):
+        """Builds the node.
+
+        Args:
+          name: Name of the node.
+          reward_name: A sensor of the reward.
+          pred_name: The PredNode that is valued and controlled.
+          settings: See `RewardSettings`.
+          trainable: False freezes it.
+          lr_multiplier: Scale of the optimiser's step.
+          parent_names: Further nodes to read; for subclasses.
+        """
+        super().__init__(
+            name,
+            parent_names=(reward_name, pred_name, *parent_names),
+            control_names=(pred_name,),
+            trainable=trainable,
+            lr_multiplier=lr_multiplier,
+        )
+        self.settings = settings
+        self._reward_name, self._pred_name = reward_name, pred_name
+        self.state_spec = {"value": SCALAR, "cost": SCALAR}
+        self.signal_size = 1
+
+    # -- binding -----------------------------------------------------------------------
+
+    def _bind(self) -> None:
+        cfg, pred = self.settings, self.peer(self._pred_name)
+        if not isinstance(pred, PredNode):
+            raise GraphError(f"node {self.name!r}: pred_name {self._pred_name!r} is a {type(pred).__name__}, expected a PredNode")
+        if not pred.control_names:
+            raise GraphError(f"node {self.name!r}: {self._pred_name!r} controls nothing, so no future is in reach; name its controls")
+        if cfg.curiosity and pred.heads is None:
+            raise GraphError(f"node {self.name!r}: curiosity needs an ensemble in {self._pred_name!r}; set its PredSettings.heads to 5")
+        z = tf.zeros([1, pred.settings.latent_size])
+        outlook = Joined(mlp((cfg.hidden,), 2, normalise=False, name="outlook"))
+        value = EnsembleMLP(cfg.value_heads, cfg.hidden, 1, zero_output=True, name="value")
+        self._outlook = Slow(outlook, cfg.slow_rate, z, z)
+        self._value = Slow(value, cfg.slow_rate, z)
+        self._gamma = cfg.gamma**pred.settings.hold
+        self._interest = None
+        if cfg.curiosity:
+            interest = mlp((cfg.hidden,), 1, zero_output=True, name="interest")
+            self._interest = Slow(interest, cfg.slow_rate, z)
+        self._low = _statistic(tf.constant(0.0), "low")
+        self._high = _statistic(tf.constant(0.0), "high")
+        self._set_point = _statistic(tf.constant(0.0), "set_point")
+        self._epsilon = _statistic(tf.constant(float(cfg.epsilon)), "epsilon")
+
+    @property
+    def _nets(self) -> list[Slow]:
+        return [n for n in (self._outlook, self._value, self._interest) if n is not None]
+
+    def _learned(self) -> list[tuple[tf.Variable, float]]:
+        return [(v, self.lr_multiplier) for net in self._nets for v in net.learned()]
+
+    def _initialize(self) -> None:
+        for net in self._nets:
+            net.reset()
+
+    # -- values ----------------------------------------------------------------------------
+
+    @property
+    def _range(self) -> tf.Tensor:
+        return tf.maximum(self._high - self._low, 1e-3)
+
+    @property
+    def set_point(self) -> tf.Tensor:
+        """The reward a tick that the node expects of a good life, scalar."""
+        return tf.clip_by_value(self._set_point + self.settings.margin * self._range, self._low, self._high)
+
+    @property
+    def terminal(self) -> tf.Tensor:
+        """Normalised value of having ended, scalar."""
+        return self._low if self.settings.signal == "intrinsic" else tf.zeros([])
+
+    def value(self, z: tf.Tensor, slow: bool = False) -> tf.Tensor:
+        """Returns the normalised value of latents `[..., D]`: `[...]`, within the rewards' range."""
+        heads = tf.sigmoid(self._value(z, slow=slow)[..., 0])
+        mean = tf.reduce_mean(heads, axis=-1)
+        if self.settings.pessimism:
+            mean -= self.settings.pessimism * tf.math.reduce_std(heads, axis=-1)
+        return self._low + self._range * mean
+
+    def outlook(self, z: tf.Tensor, z_next: tf.Tensor, slow: bool = False) -> Outlook:
+        """Returns reward and continuation of moves between latents `[..., D]`."""
+        reward, proceeds = tf.unstack(self._outlook(z, z_next, slow=slow), axis=-1)
+        reward = self._low + self._range * tf.clip_by_value(reward, 0.0, 1.0)
+        return Outlook(reward, tf.sigmoid(proceeds))
+
+    def score(self, z: tf.Tensor, controls: tf.Tensor, slow: bool = True) -> tuple[tf.Tensor, tf.Tensor]:
+        """Values control sequences by rolling the PredNode's model out.
+
+        Args:
+          z: `[B, D]`.
+          controls: `[B, W, H, U]`.
+          slow: Use the slow copies.
+
+        Returns:
+          Normalised values `[B, W]`, and the first latents on the way `[B, W, D]`.
+        """
+        cfg, pred = self.settings, self.peer(self._pred_name)
+        z = tf.repeat(z[:, None], controls.shape[1], axis=1)
+        worth, alive, interest, reach = 0.0, 1.0, 0.0, 1.0
+        first = z
+        for h in range(controls.shape[2]):
+            z_next = pred.predict(z, controls[:, :, h], slow=slow)
+            seen = self.outlook(z, z_next, slow=slow)
+            worth += alive * ((1 - self._gamma) * seen.reward + self._gamma * (1 - seen.proceeds) * self.terminal)
+            if cfg.curiosity:
+                interest += reach * (1 - cfg.curiosity_gamma) * pred.information_gain(z, controls[:, :, h])
+                reach *= cfg.curiosity_gamma * seen.proceeds
+            alive *= self._gamma * seen.proceeds
+            first = z_next if h == 0 else first
+            z = z_next
+        worth += alive * self.value(z, slow=slow)
+        if cfg.curiosity:
+            interest += reach * tf.nn.softplus(self._interest(z, slow=slow)[..., 0])
+            worth += cfg.curiosity * self._range * interest
+        return worth, first
+
+    # -- the tick -----------------------------------------------------------------------------
+
+    def _bottom_up(self, parent_states: Mapping[str, State], state: State, tick: Tick) -> State:
+        reward = parent_states[self._reward_name]
+        z = parent_states[self._pred_name]["z"]
+        cost = tf.where(reward["first"] > 0.5, 0.0, tf.maximum(self.set_point - reward["value"], 0.0))
+        return {"value": self.value(z, slow=True), "cost": cost}
+
+    def _signal(self, state: State) -> tf.Tensor:
+        return state["value"][..., None]
+
+    def _top_down(self, targets, parent_states, state: State, tick: Tick):
+        del targets
+        cfg, modes = self.settings, tick.modes
+        pred = self.peer(self._pred_name)
+        pred_state = parent_states[self._pred_name]
+        options = pred.options(pred_state)  # [B, N, U]
+        horizon = cfg.planning_horizon if modes.collect == "planning" else cfg.horizon
+        paths = planning.sequences(options.shape[1], horizon, cfg.width, tick.fold(1).seed)
+        worth, first = self.score(pred_state["z"], tf.gather(options, paths, axis=1))
+        choice = tf.argmax(worth, axis=1, output_type=tf.int32)
+        if not modes.greedy:
+            choice = self._explore(choice, worth, tick)
+        wish = tf.gather(first, choice, axis=1, batch_dims=1)
+        valid = tf.fill(tf.shape(choice), modes.collect != "rainbow")
+        return {self._pred_name: Target(wish, valid)}, state
+
+    def _explore(self, choice: tf.Tensor, worth: tf.Tensor, tick: Tick) -> tf.Tensor:
+        random = tf.random.stateless_uniform(
+            tf.shape(choice), tick.fold(2).seed, 0, tf.shape(worth)[1], tf.int32
+        )
+        dice = tf.random.stateless_uniform(tf.shape(choice), tick.fold(3).seed)
+        return tf.where(dice < self._epsilon, random, choice)
+
+    # -- learning ----------------------------------------------------------------------------------
+
+    def _spans(self, experience: Experience) -> Experience:
+        hold = self.peer(self._pred_name).settings.hold
+        return every(experience, hold) if hold > 1 else experience
+
+    def _signal_of(self, experience: Experience) -> tf.Tensor:
+        source = experience.reward if self.settings.signal == "reward" else experience.intrinsic
+        return source[:, :-1]
+
+    def _targets(self, experience: Experience, moved: tf.Tensor) -> tf.Tensor:
+        cfg = self.settings
+        slow = experience.parents[self._pred_name]["slow"]
+        ended = tf.cast(tf.equal(experience.discount[:, :-1], 0.0), tf.float32)
+        bootstrap = self.value(slow[:, 1:], slow=True)
+        return tf.stop_gradient(
+            returns.n_step_targets(
+                self._signal_of(experience), ended, moved, bootstrap, self._gamma, cfg.lam, self.terminal
+            )
+        )
+
+    def _loss(self, experience: Experience) -> Optional[NodeLoss]:
+        pred: PredNode = self.peer(self._pred_name)
+        experience = self._spans(experience)
+        z = experience.parents[self._pred_name]["z"]
+        moved = returns.cumulative_valid(experience.step_type)
+        targets = self._targets(experience, moved)
+        reward = self._signal_of(experience)
+        ended = tf.cast(tf.equal(experience.discount[:, :-1], 0.0), tf.float32)
+        ahead = min(pred.settings.unroll, moved.shape[1])
+        controls = pred.joined_controls(experience)
+        now, total, parts = z[:, 0], 0.0, {"reward": 0.0, "continuation": 0.0, "value": 0.0}
+        for k in range(ahead):
+            mask = moved[:, k]
+            following = pred.predict(now, controls[:, k])
+            raw_reward, proceeds = tf.unstack(self._outlook(now, following), axis=-1)
+            errors = {
+                "reward": (raw_reward - (reward[:, k] - self._low) / self._range) ** 2,
+                "continuation": tf.nn.sigmoid_cross_entropy_with_logits(1 - ended[:, k], proceeds),
+                "value": self._value_error(now, targets[:, k]),
+            }
+            for part, error in errors.items():
+                parts[part] += tf.reduce_mean(mask * error) / ahead
+                total += mask * error / ahead
+            now = following
+        loss = total * float(experience.modes.train_rewards)
+        if self._interest is not None:
+            loss += float(experience.modes.train_rewards) * self._interest_error(experience, moved)
+        unmet = tf.maximum(self.set_point - experience.reward[:, :-1], 0.0)
+        cost = tf.reduce_sum(moved * unmet, 1) / tf.maximum(tf.reduce_sum(moved, 1), 1.0)
+        metrics = {**parts, "mean_value": tf.reduce_mean(targets), "set_point": self.set_point, "epsilon": tf.identity(self._epsilon)}
+        return NodeLoss(loss, cost, metrics)
+
+    def _value_error(self, z: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+        """Cross-entropy of each head with the target's place in the range, `[B]`."""
+        logits = self._value(z)[..., 0]  # [B, heads]
+        place = tf.clip_by_value((target - self._low) / self._range, 0.0, 1.0)
+        labels = tf.repeat(place[:, None], logits.shape[-1], axis=1)
+        return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits), axis=-1)
+
+    def _interest_error(self, experience: Experience, moved: tf.Tensor) -> tf.Tensor:
+        """The value of information gain, fitted like V; it does not shape the latents."""
+        cfg, pred = self.settings, self.peer(self._pred_name)
+        slow = experience.parents[self._pred_name]["slow"]
+        z = tf.stop_gradient(experience.parents[self._pred_name]["z"])
+        gain = pred.information_gain(slow[:, :-1], pred.joined_controls(experience)[:, :-1])
+        beyond = tf.nn.softplus(self._interest(slow[:, 1:], slow=True)[..., 0])
+        ended = tf.cast(tf.equal(experience.discount[:, :-1], 0.0), tf.float32)
+        target = returns.n_step_targets(gain, ended, moved, beyond, cfg.curiosity_gamma, cfg.lam)
+        guess = tf.nn.softplus(self._interest(z[:, 0])[..., 0])
+        return moved[:, 0] * (guess - tf.stop_gradient(target[:, 0])) ** 2
+
+    def _after_update(self, experience: Experience, step: tf.Tensor) -> None:
+        cfg = self.settings
+        experience = self._spans(experience)
+        for net in self._nets:
+            net.follow()
+        reward = self._signal_of(experience)
+        moved = tf.cast(tf.not_equal(experience.step_type[:, :-1], 2), tf.float32)
+        # Absorbing costs lie a tenth above the highest met: ending is never the cheaper life.
+        low = tf.reduce_min(moved * reward) * (1.1 if cfg.signal == "intrinsic" else 1.0)
+        self._low.assign(tf.minimum(self._low, low))
+        self._high.assign(tf.maximum(self._high, tf.reduce_max(moved * reward)))
+        values = self.value(experience.parents[self._pred_name]["slow"], slow=True)
+        above = tf.reduce_mean(tf.cast(values > self._set_point, tf.float32))
+        # Stochastic quantile step: moves up while more than 1 - q of the values lie above.
+        self._set_point.assign_add(0.05 * self._range * (above - (1 - cfg.quantile)))
+        done = tf.minimum(tf.cast(step, tf.float32) / max(cfg.epsilon_steps, 1), 1.0)
+        self._epsilon.assign(cfg.epsilon + (cfg.final_epsilon - cfg.epsilon) * done)
+
+
+def every(experience: Experience, hold: int) -> Experience:
+    """Returns the window seen every `hold` ticks, `[B, 1 + (T-1) // hold, ...]`.
+
+    ```
+    frames   0 . . . h . . . 2h          rewards: mean over a span's moves
+    spans    |---0---|---1---|           controls: of the span's last tick
+    ```
+
+    A span in which the episode ends is kept, as its last, if it ended by termination, and
+    marked as a boundary if it was cut off or starts on a last frame.
+    """
+    spans = (experience.step_type.shape[1] - 1) // hold
+    split = lambda x: tf.reshape(x[:, : spans * hold], [-1, spans, hold])
+    moved = tf.cast(tf.not_equal(split(experience.step_type), 2), tf.float32)
+    alive = tf.math.cumprod(moved, axis=2)
+    mean = lambda x: tf.reduce_sum(alive * split(x), 2) / tf.maximum(tf.reduce_sum(alive, 2), 1.0)
+    ended = tf.reduce_max(alive * tf.cast(split(experience.discount) <= 0.0, tf.float32), axis=2)
+    whole = tf.reduce_min(alive, axis=2)
+    valid = (whole > 0) | ((ended > 0) & (alive[:, :, 0] > 0))
+    pad = lambda x, value: tf.pad(x, [[0, 0], [0, 1]], constant_values=value)
+    frames = lambda x: x[:, : spans * hold + 1 : hold]
+    return experience._replace(
+        parents=tf.nest.map_structure(frames, experience.parents),
+        state=tf.nest.map_structure(frames, experience.state),
+        controls={k: v[:, hold - 1 :: hold] for k, v in experience.controls.items()},
+        step_type=pad(tf.where(valid, 1, 2), 1),
+        reward=pad(mean(experience.reward), 0.0),
+        intrinsic=pad(mean(experience.intrinsic), 0.0),
+        discount=pad(1.0 - ended, 1.0),
+    )

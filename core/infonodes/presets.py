@@ -1,0 +1,210 @@
+"""Ready agents from an environment's specs alone."""
+from __future__ import annotations
+
+from typing import Any, Callable, Optional
+
+import gin
+import tensorflow as tf
+from tf_agents.agents.dqn import dqn_agent
+from tf_agents.agents.sac import sac_agent, tanh_normal_projection_network
+from tf_agents.agents.ddpg import critic_network
+from tf_agents.networks import actor_distribution_network, q_network
+from tf_agents.trajectories import time_step as ts
+
+from infonodes.agent import InfoNodeAgent
+from infonodes.info_nodes.info_node import InfoNode
+from infonodes.info_nodes.organs import gym
+from infonodes.info_nodes.pred_node import PredNode, PredSettings
+from infonodes.info_nodes.reward_node import RewardNode, RewardSettings
+from infonodes.info_nodes.rl_node import AgentFn, RLNode
+from infonodes.modes import Modes
+from infonodes.types import Spec
+
+# Frames of a replayed window: five moves, for five-step value targets.
+WINDOW = 6
+LEARNING_RATE = 1e-3
+
+
+def dqn(
+    fc_layers: tuple[int, ...] = (100, 50), learning_rate: float = LEARNING_RATE, **kwargs: Any
+) -> AgentFn:
+    """Returns a maker of TF-Agents' DqnAgent, with TF-Agents' own defaults but for `kwargs`."""
+
+    def make(time_step_spec: ts.TimeStep, action_spec: Spec, counter: tf.Variable) -> dqn_agent.DqnAgent:
+        return dqn_agent.DqnAgent(
+            time_step_spec,
+            action_spec,
+            q_network=q_network.QNetwork(time_step_spec.observation, action_spec, fc_layer_params=fc_layers),
+            optimizer=tf.keras.optimizers.legacy.Adam(learning_rate),
+            td_errors_loss_fn=dqn_agent.element_wise_squared_loss,
+            train_step_counter=counter,
+            **kwargs,
+        )
+
+    return make
+
+
+def sac(
+    fc_layers: tuple[int, ...] = (128, 128), learning_rate: float = LEARNING_RATE, **kwargs: Any
+) -> AgentFn:
+    """Returns a maker of TF-Agents' SacAgent."""
+
+    def make(time_step_spec: ts.TimeStep, action_spec: Spec, counter: tf.Variable) -> sac_agent.SacAgent:
+        adam = lambda: tf.keras.optimizers.legacy.Adam(learning_rate)
+        return sac_agent.SacAgent(
+            time_step_spec,
+            action_spec,
+            critic_network=critic_network.CriticNetwork(
+                (time_step_spec.observation, action_spec), joint_fc_layer_params=fc_layers
+            ),
+            actor_network=actor_distribution_network.ActorDistributionNetwork(
+                time_step_spec.observation,
+                action_spec,
+                fc_layer_params=fc_layers,
+                continuous_projection_net=tanh_normal_projection_network.TanhNormalProjectionNetwork,
+            ),
+            actor_optimizer=adam(),
+            critic_optimizer=adam(),
+            alpha_optimizer=adam(),
+            target_update_tau=0.005,
+            train_step_counter=counter,
+            **kwargs,
+        )
+
+    return make
+
+
+def _shell(time_step_spec: ts.TimeStep, action_spec: Spec) -> tuple[list[InfoNode], list[InfoNode]]:
+    """Returns the sensors (the reward's last) and the actuators of an environment."""
+    sensors = [*gym.sensors(time_step_spec.observation), gym.RewardSensor("reward")]
+    return sensors, gym.actuators(action_spec)
+
+
+def _names(nodes: list[InfoNode]) -> tuple[str, ...]:
+    return tuple(node.name for node in nodes)
+
+
+@gin.configurable(module="infonodes")
+def reactive(
+    time_step_spec: ts.TimeStep,
+    action_spec: Spec,
+    agent_fn: Optional[AgentFn] = None,
+    **agent_kwargs: Any,
+) -> InfoNodeAgent:
+    """Sensors → one RLNode an action leaf → actuators.
+
+    Args:
+      time_step_spec: The environment's.
+      action_spec: The same.
+      agent_fn: What the RLNodes wrap; by default DQN for a discrete leaf, SAC for a
+        continuous one.
+      **agent_kwargs: Passed on to `InfoNodeAgent`.
+
+    Returns:
+      The agent. Nodes: `obs…`, `reward`, `act…`, `rl…`.
+    """
+    sensors, actuators = _shell(time_step_spec, action_spec)
+    deciders = [
+        RLNode(
+            actuator.name.replace("act", "rl", 1),
+            _names(sensors[:-1]),
+            actuator.name,
+            agent_fn or (dqn() if actuator.blocks else sac()),
+        )
+        for actuator in actuators
+    ]
+    agent_kwargs.setdefault("train_sequence_length", 2)
+    return InfoNodeAgent(time_step_spec, action_spec, [*sensors, *actuators, *deciders], **agent_kwargs)
+
+
+@gin.configurable(module="infonodes")
+def predictive(
+    time_step_spec: ts.TimeStep,
+    action_spec: Spec,
+    pred: PredSettings = PredSettings(),
+    reward: RewardSettings = RewardSettings(),
+    recurrent: bool = False,
+    **agent_kwargs: Any,
+) -> InfoNodeAgent:
+    """Sensors → PredNode → RewardNode, which acts through the PredNode on the actuators.
+
+    Args:
+      time_step_spec: The environment's.
+      action_spec: The same.
+      pred: Settings of the PredNode `pred`.
+      reward: Settings of the RewardNode `value`.
+      recurrent: Give the PredNode memory; replay then wants longer windows.
+      **agent_kwargs: Passed on to `InfoNodeAgent`.
+
+    Returns:
+      The agent. Nodes: `obs…`, `reward`, `act…`, `pred`, `value`.
+    """
+    sensors, actuators = _shell(time_step_spec, action_spec)
+    nodes = [
+        *sensors,
+        *actuators,
+        PredNode(
+            "pred",
+            _names(sensors[:-1]) + _names(actuators),
+            _names(actuators),
+            settings=pred,
+            recurrent=recurrent,
+        ),
+        RewardNode("value", "reward", "pred", settings=reward),
+    ]
+    return _model_agent(time_step_spec, action_spec, nodes, agent_kwargs)
+
+
+@gin.configurable(module="infonodes")
+def planning(
+    time_step_spec: ts.TimeStep,
+    action_spec: Spec,
+    pred: PredSettings = PredSettings(),
+    reward: RewardSettings = RewardSettings(),
+    **agent_kwargs: Any,
+) -> InfoNodeAgent:
+    """`predictive`, collecting and evaluating by day-dreaming `planning_horizon` ticks ahead."""
+    modes = agent_kwargs.pop("modes", Modes()).replace(collect="planning")
+    return predictive(time_step_spec, action_spec, pred, reward, modes=modes, **agent_kwargs)
+
+
+@gin.configurable(module="infonodes")
+def hierarchical(
+    time_step_spec: ts.TimeStep,
+    action_spec: Spec,
+    low: PredSettings = PredSettings(),
+    high: PredSettings = PredSettings(hold=2, unroll=2, options=8),
+    reward: RewardSettings = RewardSettings(),
+    **agent_kwargs: Any,
+) -> InfoNodeAgent:
+    """Sensors → PredNode `low` → PredNode `high` → RewardNode.
+
+    `high` asks `low` for latents that `low` can reach in `high.hold` ticks, and holds them
+    for as long.
+    """
+    sensors, actuators = _shell(time_step_spec, action_spec)
+    nodes = [
+        *sensors,
+        *actuators,
+        PredNode("low", _names(sensors[:-1]) + _names(actuators), _names(actuators), settings=low),
+        PredNode("high", ("low",), ("low",), settings=high),
+        RewardNode("value", "reward", "high", settings=reward),
+    ]
+    return _model_agent(time_step_spec, action_spec, nodes, agent_kwargs)
+
+
+def _model_agent(
+    time_step_spec: ts.TimeStep, action_spec: Spec, nodes: list[InfoNode], kwargs: dict[str, Any]
+) -> InfoNodeAgent:
+    kwargs.setdefault("train_sequence_length", WINDOW)
+    kwargs.setdefault("gradient_clipping", 1.0)
+    kwargs.setdefault("optimizer", tf.keras.optimizers.legacy.Adam(LEARNING_RATE))
+    return InfoNodeAgent(time_step_spec, action_spec, nodes, **kwargs)
+
+
+PRESETS: dict[str, Callable[..., InfoNodeAgent]] = {
+    "reactive": reactive,
+    "predictive": predictive,
+    "hierarchical": hierarchical,
+    "planning": planning,
+}

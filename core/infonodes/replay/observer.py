@@ -1,0 +1,120 @@
+"""The observer that drivers and actors call at every step."""
+from __future__ import annotations
+
+from typing import Callable, Optional
+
+import numpy as np
+from tf_agents.trajectories import trajectory as trajectory_lib
+
+from infonodes.replay.faults import ReplayFault
+from infonodes.replay.frames import FrameCheck
+from infonodes.replay.windows import WindowWriter
+
+
+class ReplayObserver:
+    """Writes what a `PyDriver` or `Actor` sees to a replay; one observer a driver.
+
+    Non-finite or ill-shaped frames are refused before anything of them is written; see
+    `WindowWriter` for how episodes are cut.
+    """
+
+    def __init__(
+        self,
+        check: FrameCheck,
+        make_writer: Callable[[], WindowWriter],
+        batch_size: Optional[int] = None,
+    ):
+        """Opens a writer for each environment.
+
+        Args:
+          check: Flattens and checks frames.
+          make_writer: Returns a writer.
+          batch_size: B of a batched environment; None if frames have no batch dimension.
+        """
+        self._check = check
+        self._batch_size = batch_size
+        self._writers = [make_writer() for _ in range(batch_size or 1)]
+        self._step = check.paths.index("step_type")
+        self._next = check.paths.index("next_step_type")
+        cost = "policy_info/cost"
+        self._cost = check.paths.index(cost) if cost in check.paths else None
+
+    def __call__(self, trajectory: trajectory_lib.Trajectory) -> None:
+        """Writes one frame, or one frame of each environment.
+
+        Args:
+          trajectory: `[...]`, or `[B, ...]` with `batch_size`.
+
+        Raises:
+          ReplayFault: if the frame does not fit the data spec or is not finite. The
+            episodes it belongs to are dropped; other environments' rows are written.
+          ReplayTimeout: if the server does not take what is due.
+        """
+        outer = () if self._batch_size is None else (self._batch_size,)
+        try:
+            leaves = self._check.flatten(trajectory, outer)
+        except ReplayFault:
+            self.discard()
+            raise
+        rows = [leaves] if not outer else [[x[b] for x in leaves] for b in range(outer[0])]
+        all_finite = self._check.find_nonfinite(leaves) is None
+        fault = None
+        for b, (row, writer) in enumerate(zip(rows, self._writers)):
+            bad = None if all_finite else self._check.find_nonfinite(row)
+            if bad is None:
+                self._write(writer, row)
+                continue
+            writer.discard()
+            fault = fault or self._describe(bad, row, trajectory.policy_info, b)
+        if fault is not None:
+            raise ReplayFault(fault)
+
+    def flush(self, timeout_s: Optional[float] = None) -> None:
+        """Waits until every written window can be sampled.
+
+        Args:
+          timeout_s: How long; the replay's `deadline_s` by default.
+
+        Raises:
+          ReplayTimeout: if it took longer.
+        """
+        for writer in self._writers:
+            writer.flush(timeout_s)
+
+    def discard(self) -> None:
+        """Drops the open episodes, as after a crash of the environment."""
+        for writer in self._writers:
+            writer.discard()
+
+    def reset(self, write_cached_steps: bool = True) -> None:
+        """Ends the open episodes: TF-Agents' name for `discard`.
+
+        Args:
+          write_cached_steps: Has no effect: each window was written when it filled, and
+            the frames of an unfinished one make no item.
+        """
+        del write_cached_steps
+        self.discard()
+
+    def close(self) -> None:
+        """Sends what is pending and closes the writers; a later frame opens them again.
+
+        Raises:
+          ReplayTimeout: if the server does not take what is pending.
+        """
+        fault = None
+        for writer in self._writers:
+            try:
+                writer.close()
+            except ReplayFault as error:
+                fault = fault or error
+        if fault is not None:
+            raise fault
+
+    def _write(self, writer: WindowWriter, row: list[np.ndarray]) -> None:
+        cost = 0.0 if self._cost is None else float(row[self._cost])
+        writer.write(row, int(row[self._step]), int(row[self._next]), cost)
+
+    def _describe(self, bad: int, row: list[np.ndarray], policy_info: object, b: int) -> str:
+        where = "" if self._batch_size is None else f"environment {b}: "
+        return where + self._check.describe_nonfinite(bad, np.asarray(row[bad]), policy_info)

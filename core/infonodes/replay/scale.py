@@ -1,0 +1,81 @@
+"""The running mean of cost^exponent over a table: what 'costly' is measured against."""
+from __future__ import annotations
+
+import tensorflow as tf
+
+# A plain mean at first, then one over about the last 1 / rate batches or inserts.
+_BATCH_RATE = 0.02
+_INSERT_RATE = 1e-3
+# Inserts between two looks at the variable, which cost 15 us each.
+_LOOK_EVERY = 16
+
+
+class CostScale(tf.Module):
+    """Estimates m of `priorities` from what is inserted, then from what is sampled.
+
+    Each batch gives an estimate of today's mean over the whole table, as its importance
+    weights undo how it was drawn. Until the first batch, the mean over inserts stands in.
+
+    Attributes:
+      mean: float64 variable, the estimate from batches.
+      batches: int64 variable, how many batches it saw.
+      nan_costs: int64 variable, how many costs were NaN.
+    """
+
+    def __init__(self, name: str = "cost_scale"):
+        """Makes the variables.
+
+        Args:
+          name: Name of the module.
+        """
+        super().__init__(name=name)
+        make = lambda value, dtype, label: tf.Variable(
+            value, trainable=False, dtype=dtype, name=label,
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )
+        self.mean = make(0.0, tf.float64, "mean")
+        self.batches = make(0, tf.int64, "batches")
+        self.nan_costs = make(0, tf.int64, "nan_costs")
+        self._sampled_mean = 0.0
+        self._inserted_mean = 0.0
+        self._inserted = 0
+
+    def on_insert(self, raised: float) -> float:
+        """Takes cost^exponent of a new window and returns the mean to store it with."""
+        if self._inserted % _LOOK_EVERY == 0:
+            self._sampled_mean = float(self.mean.numpy())
+        self._inserted += 1
+        rate = max(1.0 / self._inserted, _INSERT_RATE)
+        self._inserted_mean += rate * (raised - self._inserted_mean)
+        return self._sampled_mean or self._inserted_mean
+
+    def on_batch(self, raised: tf.Tensor, ratio: tf.Tensor, is_nan: tf.Tensor) -> tf.Tensor:
+        """Takes a batch's costs into the mean.
+
+        Args:
+          raised: `[B]`, cost^exponent, float64.
+          ratio: `[B]`, 1 / (n P), float64.
+          is_nan: bool `[B]`, rows whose cost was NaN and does not count.
+
+        Returns:
+          float64 scalar, the mean to store the batch with.
+        """
+        self._report(tf.math.count_nonzero(is_nan))
+        ratio = tf.where(is_nan, tf.zeros_like(ratio), ratio)
+        total = tf.reduce_sum(ratio)
+        known = tf.cast(total > 0.0, tf.float64)
+        count = self.batches.read_value() + tf.cast(known, tf.int64)
+        rate = tf.maximum(1.0 / tf.cast(tf.maximum(count, 1), tf.float64), _BATCH_RATE)
+        before = self.mean.read_value()
+        found = tf.math.divide_no_nan(tf.reduce_sum(ratio * raised), total)
+        mean = before + known * rate * (found - before)
+        self.mean.assign(mean)
+        self.batches.assign(count)
+        return tf.where(mean > 0.0, mean, tf.ones_like(mean))
+
+    def _report(self, count: tf.Tensor) -> None:
+        warn = lambda: tf.print(
+            "CostPrioritizedReplay:", count, "NaN costs in an update got the highest priority"
+        )
+        self.nan_costs.assign_add(count)
+        tf.cond(count > 0, lambda: (warn(), tf.no_op())[1], tf.no_op)

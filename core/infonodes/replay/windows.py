@@ -1,0 +1,160 @@
+"""Cuts one environment's frames into windows and writes them to Reverb."""
+from __future__ import annotations
+
+import collections
+from typing import Callable, Optional
+
+import numpy as np
+import reverb
+from tf_agents.trajectories.time_step import StepType
+
+from infonodes.replay import faults
+
+# Items the writer may run ahead of the server before it waits for it.
+_MAX_PENDING = 512
+
+
+class WindowWriter:
+    """Writes overlapping windows of one environment's episodes.
+
+    ```
+    frames    F  M  M  M  L->F | F  M ...        L->F is the boundary frame
+    windows  [0  1  2]                           sequence_length=3, stride=1
+                [1  2  3]
+                   [2  3  4]                     the last window ends in the boundary frame
+    ```
+
+    A window never holds frames of two episodes, also where an episode was abandoned:
+    a frame that does not follow the one before it starts anew. If an episode's end does
+    not fall on the end of a window, the boundary frame is repeated until it does: real
+    observations where TF-Agents pads with zeros, and masked by its step type all the same.
+    """
+
+    def __init__(
+        self,
+        client: reverb.Client,
+        table: str,
+        sequence_length: int,
+        stride: int,
+        pad: bool,
+        priority: Callable[[float], float],
+        deadline_s: float,
+    ):
+        """Opens the writer.
+
+        Args:
+          client: Of the server.
+          table: Name of the table.
+          sequence_length: Frames in a window.
+          stride: Frames from one window's start to the next one's.
+          pad: Whether to repeat the boundary frame; if False the frames after an
+            episode's last whole window are dropped.
+          priority: Maps a window's mean cost to its stored priority.
+          deadline_s: How long to wait for the server.
+        """
+        self._client = client
+        self._table = table
+        self._length = sequence_length
+        self._stride = stride
+        self._pad = pad
+        self._priority = priority
+        self._deadline_s = deadline_s
+        self._writer: Optional[reverb.TrajectoryWriter] = None
+        self._costs: collections.deque = collections.deque(maxlen=sequence_length)
+        self._frames = 0
+        self._expected: Optional[int] = None
+        self._since_flush = 0
+
+    def write(self, leaves: list[np.ndarray], step_type: int, next_step_type: int,
+              cost: float) -> None:
+        """Appends a frame, and the windows that it fills.
+
+        Args:
+          leaves: The frame, checked.
+          step_type: Its step type.
+          next_step_type: Its next one.
+          cost: Its cost.
+
+        Raises:
+          ReplayTimeout: if the server does not take what is due.
+        """
+        if self._frames and step_type != self._expected:
+            self.discard()
+        self._expected = next_step_type
+        self._append(leaves, cost)
+        if step_type != StepType.LAST:
+            return
+        for _ in range(self._missing() if self._pad else 0):
+            self._append(leaves, None)
+        self.discard()
+
+    def discard(self) -> None:
+        """Drops the frames of the open episode; windows already written stay."""
+        had, self._frames = self._frames, 0
+        self._costs.clear()
+        if had and self._writer is not None:
+            writer = self._writer
+            self._wait(lambda ms: writer.end_episode(timeout_ms=ms), "ending an episode")
+            self._since_flush = 0
+
+    def flush(self, timeout_s: Optional[float] = None) -> None:
+        """Waits until every written window can be sampled."""
+        if self._writer is not None:
+            writer = self._writer
+            self._wait(lambda ms: writer.flush(timeout_ms=ms), "writing windows", timeout_s)
+
+    def close(self) -> None:
+        """Sends what is pending and closes; the next frame opens the writer again."""
+        if self._writer is None:
+            return
+        writer, self._writer = self._writer, None
+        self._frames = 0
+        self._costs.clear()
+        try:
+            self._wait(lambda ms: writer.end_episode(timeout_ms=ms), "closing a writer")
+        finally:
+            faults.within(
+                self._deadline_s, writer.close, self._client.server_address, "closing a writer"
+            )
+
+    def _append(self, leaves: list[np.ndarray], cost: Optional[float]) -> None:
+        if self._writer is None:
+            # Items were checked against the data spec; Reverb need not do it again.
+            self._writer = self._client.trajectory_writer(self._length + 1, validate_items=False)
+        self._writer.append(leaves)
+        self._frames += 1
+        self._costs.append(cost)
+        if self._is_window_end():
+            self._write_window(self._writer)
+
+    def _is_window_end(self) -> bool:
+        past = self._frames - self._length
+        return past >= 0 and past % self._stride == 0
+
+    def _missing(self) -> int:
+        """Frames to the next window's end, 0 if that window would hold no move."""
+        past = self._frames - self._length
+        missing = -past if past < 0 else -past % self._stride
+        return missing if self._length - missing >= 2 else 0
+
+    def _write_window(self, writer: reverb.TrajectoryWriter) -> None:
+        costs = [c for c in self._costs if c is not None]
+        mean_cost = sum(costs) / len(costs)
+        window = [column[-self._length:] for column in writer.history]
+        writer.create_item(self._table, self._priority(mean_cost), window)
+        self._since_flush += 1
+        if self._since_flush >= _MAX_PENDING:
+            self._since_flush = 0
+            self._wait(
+                lambda ms: writer.flush(block_until_num_items=_MAX_PENDING, timeout_ms=ms),
+                "writing windows",
+            )
+
+    def _wait(
+        self, call: Callable[[int], None], doing: str, timeout_s: Optional[float] = None
+    ) -> None:
+        seconds = self._deadline_s if timeout_s is None else timeout_s
+        try:
+            call(int(seconds * 1000))
+        except reverb.errors.DeadlineExceededError as error:
+            raise faults.no_answer(self._client.server_address, seconds, doing) from error

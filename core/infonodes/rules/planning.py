@@ -1,0 +1,26 @@
+"""Which control sequences to roll out. Pure functions."""
+from __future__ import annotations
+
+import itertools
+
+import tensorflow as tf
+
+
+def sequences(options: int, horizon: int, width: int, seed: tf.Tensor) -> tf.Tensor:
+    """Returns option indices of control sequences, int32 `[W, horizon]`.
+
+    All there are if they number at most `width`; else `width` of them, drawn at random
+    but for the first control, which goes round all options.
+
+    Args:
+      options: N, options a tick.
+      horizon: Ticks.
+      width: Most sequences, ≥ N.
+      seed: int32 `[2]`.
+    """
+    if options**horizon <= width:
+        return tf.constant(list(itertools.product(range(options), repeat=horizon)), tf.int32)
+    width = max(width, options)
+    first = tf.range(width)[:, None] % options
+    rest = tf.random.stateless_uniform([width, horizon - 1], seed, 0, options, tf.int32)
+    return tf.concat([first, rest], axis=1)
