@@ -1,5 +1,5 @@
 """infonodes: TF-Agents agents made of a graph of small predictive nodes."""
-from infonodes import presets
+from infonodes import presets, replay
 from infonodes.agent import InfoNodeAgent
 from infonodes.graph import NodeGraph
 from infonodes.modes import Modes

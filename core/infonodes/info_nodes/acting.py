@@ -115,18 +115,27 @@ class InverseAct(Act):
             parts.append(head.choose(heads[i], still[i], now_i, one))
         return tf.concat(parts, axis=-1)
 
-    def loss(self, z: tf.Tensor, later: tf.Tensor, ticks: tf.Tensor, controls: tf.Tensor) -> tf.Tensor:
-        """Returns the negative log-likelihood of what was done, `[...]`.
+    def assess(
+        self, z: tf.Tensor, later: tf.Tensor, ticks: tf.Tensor, controls: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Scores what was done.
 
         Args:
           z: `[..., D]` at t.
           later: `[..., D]` at t + k.
           ticks: `[...]`, k.
           controls: `[..., U]`, what the controls did at t.
+
+        Returns:
+          Its negative log-likelihood `[...]`, and 1 where the mode would have done the
+          same (within 0.25 of a control's range), else 0.
         """
         heads = self._split(z, later, ticks)
         parts = tf.split(controls, [h.width for h in self._heads], axis=-1)
-        return tf.add_n([h.loss(p, u) for h, p, u in zip(self._heads, heads, parts)])
+        triples = list(zip(self._heads, heads, parts))
+        loss = tf.add_n([h.loss(p, u) for h, p, u in triples])
+        far = [tf.reduce_max(tf.abs(h.mode(p) - u), -1) for h, p, u in triples]
+        return loss, tf.cast(tf.add_n(far) < 0.25, tf.float32)
 
     def _split(self, z: tf.Tensor, wish: tf.Tensor, ticks: tf.Tensor) -> list[tf.Tensor]:
         inputs = tf.concat([z, wish - z, tf.math.log(ticks)[..., None]], axis=-1)
@@ -139,6 +148,9 @@ class _Categorical:
     def __init__(self, blocks: list[int]):
         self._blocks = blocks
         self.width = self.parameters = sum(blocks)
+
+    def mode(self, logits):
+        return self.choose(logits, None, None, None)
 
     def choose(self, logits, still, now, seed):
         del still, now
@@ -160,6 +172,9 @@ class _Mixture:
     def __init__(self, width: int, mixture: int):
         self.width, self._mixture = width, mixture
         self.parameters = mixture * (1 + 2 * width)
+
+    def mode(self, parameters):
+        return self.choose(parameters, None, None, None)
 
     def choose(self, parameters, still, now, seed):
         del still, now
@@ -192,6 +207,9 @@ class _Difference:
 
     def __init__(self, width: int):
         self.width = self.parameters = width
+
+    def mode(self, mean):
+        return mean
 
     def choose(self, mean, still, now, seed):
         del seed

@@ -34,8 +34,9 @@ class PredSettings:
       unroll: K, predictions ahead in the loss.
       starts: Frames of a window that predictions start from, evenly spread.
       hold: Ticks that a target for a control is held, and one prediction spans.
-      slow_rate: Rate of the slow copies (targets, and acting); 1 switches them off.
-      act_slow: Perceive and act with the slow copies.
+      slow_rate: Rate of the slow copies (targets, and evaluation); 1 switches them off.
+      greedy_slow: Perceive and act with the slow copies in greedy mode: weights averaged
+        over updates evaluate steadier than the last ones.
       inverse_weight: Weight of the inverse-dynamics loss, which also keeps latents from
         collapsing.
       encoder_rate: Scale of the optimiser's step on `f_abs`.
@@ -58,7 +59,7 @@ class PredSettings:
     starts: int = 1
     hold: int = 1
     slow_rate: float = 0.01
-    act_slow: bool = True
+    greedy_slow: bool = True
     inverse_weight: float = 0.1
     encoder_rate: float = 1.0
     heads: int = 0
@@ -164,7 +165,9 @@ class PredNode(InfoNode):
         f_abs, f_pred, f_act = self._given
         x, z, u = tf.zeros([1, width]), tf.zeros([1, size]), tf.zeros([1, self.option_size])
         if f_abs is None:
-            f_abs = mlp(cfg.hidden, size, output=cfg.norm, name="f_abs")
+            # A softmax of small numbers is flat: start it sharp enough to tell inputs apart.
+            sharp = 3.0 if cfg.norm == "simnorm" else 1.0
+            f_abs = mlp(cfg.hidden, size, False, cfg.norm, sharp, name="f_abs")
             f_abs = Joined(f_abs) if self.recurrent else f_abs
         if f_pred is None:
             f_pred = Joined(mlp(cfg.hidden, size, normalise=False, output=cfg.norm, name="f_pred"))
@@ -238,13 +241,13 @@ class PredNode(InfoNode):
     # -- perception --------------------------------------------------------------------
 
     def _bottom_up(self, parent_states: Mapping[str, State], state: State, tick: Tick) -> State:
-        z = self._encode_parents(parent_states, state["z"], slow=self.settings.act_slow)
+        z = self._encode_parents(parent_states, state["z"], slow=self.slow_in(tick))
         start = state["anchor"] if self.settings.hold > 1 else state["z"]
         return self._perceived(parent_states, state, z, start, tick)
 
     def _perceived(self, parents, state, z, start, tick) -> State:
         done = self._done(parents)
-        z_pred = self.predict(start, done, slow=self.settings.act_slow)
+        z_pred = self.predict(start, done, slow=self.slow_in(tick))
         # Before the first tick there is no prediction, hence no error: latents of both
         # norms are never all zero, the initial state is.
         known = tf.reduce_any(tf.not_equal(start, 0.0), axis=-1)
@@ -252,7 +255,7 @@ class PredNode(InfoNode):
         cost = tf.where(known, self.free_energy(error), 0.0)
         after = {**state, "z": z, "error": error, "cost": cost}
         if self._stores_options:
-            after["options"] = self._joint_options(parents, tick.fold(7).seed)
+            after["options"] = self._joint_options(parents, tick.fold(7))
         return after
 
     def _perceive(self, parents, recorded, experience: Experience) -> State:
@@ -273,7 +276,27 @@ class PredNode(InfoNode):
         state = tf.nest.map_structure(
             lambda x: tf.reshape(x, [batch, time] + x.shape[1:].as_list()), state
         )
-        return {**state, "z": z, "slow": tf.stop_gradient(encode(True))}
+        starts, _ = self.spans(experience)
+        first = tf.nest.map_structure(lambda x: tf.gather(x, starts, axis=1), dict(parents))
+        return self._imagined(
+            {**state, "z": z, "slow": tf.stop_gradient(encode(True))},
+            self._encode_parents(first, None, False),
+            experience,
+        )
+
+    def _imagined(self, state: State, z: tf.Tensor, experience: Experience) -> State:
+        """Adds what the losses of this node and of its RewardNode share.
+
+        `imagined` is `[B, starts, 1 + ahead, D]`: the latent at each start, encoded with
+        gradients, and what `f_pred` makes of it. All frames' `z` are for other children;
+        where there are none, the compiler drops them.
+        """
+        starts, ahead = self.spans(experience)
+        rows = [
+            tf.stack([z[:, i], *self.unroll(experience, z[:, i], start, ahead)], axis=1)
+            for i, start in enumerate(starts)
+        ]
+        return {**state, "imagined": tf.stack(rows, axis=1)}
 
     def _perceive_recurrent(self, parents, recorded, experience: Experience) -> State:
         """Scans `f_abs` over time from the stored first state, both copies side by side."""
@@ -290,7 +313,9 @@ class PredNode(InfoNode):
         start = recorded["z"][:, 0]
         stacked = (major(inputs), major(first), major(recorded["z"]))
         fast, slow = (major(x) for x in tf.scan(body, stacked, (start, start)))
-        return {**recorded, "z": fast, "slow": tf.stop_gradient(slow)}
+        state = {**recorded, "z": fast, "slow": tf.stop_gradient(slow)}
+        starts, _ = self.spans(experience)
+        return self._imagined(state, tf.gather(fast, starts, axis=1), experience)
 
     def _inputs(self, parents: Mapping[str, State]) -> tf.Tensor:
         joined = tf.concat([self.peer(p).signal(parents[p]) for p in self._sensed], axis=-1)
@@ -307,6 +332,10 @@ class PredNode(InfoNode):
             return tf.concat(done, axis=-1)
         first = next(iter(parents.values()))
         return tf.zeros([tf.shape(first["cost"])[0], 0])
+
+    def slow_in(self, tick: Tick) -> bool:
+        """Whether a tick perceives and acts with the slow copies."""
+        return self.settings.greedy_slow and tick.modes.greedy
 
     def predict(self, z: tf.Tensor, controls: tf.Tensor, slow: bool = False) -> tf.Tensor:
         """Returns the latent one prediction ahead: `[..., D]`, `[..., U]` to `[..., D]`."""
@@ -359,7 +388,7 @@ class PredNode(InfoNode):
                 wish.value,
                 self.options(state),
                 self._done(parent_states),
-                lambda z, u: self.predict(z, u, slow=self.settings.act_slow),
+                lambda z, u: self.predict(z, u, slow=self.slow_in(tick)),
                 None if tick.modes.greedy else tick.fold(1).seed,
             )
         if hold:
@@ -392,19 +421,22 @@ class PredNode(InfoNode):
         ]
         return _product(parts, self.settings.options, batch)
 
-    def _joint_options(self, parents: Mapping[str, State], seed: tf.Tensor) -> tf.Tensor:
+    def _joint_options(self, parents: Mapping[str, State], tick: Tick) -> tf.Tensor:
         parts = []
         for i, name in enumerate(self.control_names):
             control = self.peer(name)
-            one = tf.random.experimental.stateless_fold_in(seed, i)
+            one, count = tick.fold(i), self.settings.options
             if isinstance(control, PredNode):
-                parts.append(control.reachable(parents[name], self.settings.options, self.settings.hold, one))
+                slow = control.slow_in(tick)
+                parts.append(control.reachable(parents[name], count, self.settings.hold, one.seed, slow))
             else:
-                parts.append(control.candidates(parents[name], self.settings.options, one))
+                parts.append(control.candidates(parents[name], count, one.seed))
         joint = _product(parts, self.settings.options, tf.shape(parts[0])[0])
         return tf.stop_gradient(_exactly(joint, self.settings.options))
 
-    def reachable(self, state: State, count: int, ticks: int, seed: tf.Tensor) -> tf.Tensor:
+    def reachable(
+        self, state: State, count: int, ticks: int, seed: tf.Tensor, slow: bool = False
+    ) -> tf.Tensor:
         """Returns latents that `f_pred` says the node can reach in `ticks`: `[B, N, D]`.
 
         The first of the controls on the way differ where they can be enumerated, later
@@ -414,7 +446,7 @@ class PredNode(InfoNode):
         z = tf.repeat(state["z"][:, None], count, axis=1)
         controls = options
         for k in range(ticks):
-            z = self.predict(z, controls, slow=self.settings.act_slow)
+            z = self.predict(z, controls, slow=slow)
             one = tf.random.experimental.stateless_fold_in(seed, k)
             pick = tf.random.stateless_uniform([count], one, 0, count, tf.int32)
             controls = tf.gather(options, pick, axis=1)
@@ -498,16 +530,15 @@ class PredNode(InfoNode):
 
     def _loss(self, experience: Experience) -> NodeLoss:
         cfg, modes = self.settings, experience.modes
-        z, slow = experience.state["z"], experience.state["slow"]
+        slow, imagined = experience.state["slow"], experience.state["imagined"]
         starts, ahead = self.spans(experience)
         valid = tf.cast(tf.not_equal(experience.step_type[:, :-1], 2), tf.float32)
         costs, total = [], 0.0
-        for start in starts:
+        for i, start in enumerate(starts):
             alive = tf.math.cumprod(valid[:, start:], axis=1)
-            for k, predicted in enumerate(self.unroll(experience, z[:, start], start, ahead)):
-                reach = (k + 1) * cfg.hold
-                mask = alive[:, reach - 1]
-                error = slow[:, start + reach] - predicted
+            for k in range(1, ahead + 1):
+                mask = alive[:, k * cfg.hold - 1]
+                error = slow[:, start + k * cfg.hold] - imagined[:, i, k]
                 total += mask * tf.reduce_sum(error**2, axis=-1)
                 costs.append(mask * self.free_energy(tf.stop_gradient(error)))
         scale = float(len(starts) * ahead)
@@ -528,29 +559,34 @@ class PredNode(InfoNode):
             loss += float(modes.train_world_model) * self._agreement_loss(experience)
         if modes.dream and self.f_act is self._inverse and self._inverse is not None:
             loss += self._dream_loss(experience)
-        flat = tf.reshape(tf.stop_gradient(z), [-1, cfg.latent_size])
+        flat = tf.reshape(tf.stop_gradient(imagined[:, :, 0]), [-1, cfg.latent_size])
         metrics["latent_std"] = tf.reduce_mean(tf.math.reduce_std(flat, axis=0))
         metrics["effective_rank"] = prediction.effective_rank(flat)
         return NodeLoss(loss, tf.add_n(costs) / scale, metrics)
 
     def _inverse_loss(self, experience: Experience, starts: list[int]) -> tuple[tf.Tensor, tf.Tensor]:
-        """Hindsight: what reached z_{t+k} from z_t, for each k the window holds."""
-        z = experience.state["z"]
+        """Hindsight: what the controls did where z_{t+k} was reached from z_t.
+
+        For each k of the unroll if the node acts by it, else for k = 1.
+
+        Returns:
+          The loss `[B]`, and the share of choices it would repeat.
+        """
+        slow = experience.state["slow"]
         valid = tf.cast(tf.not_equal(experience.step_type[:, :-1], 2), tf.float32)
         controls = self.joined_controls(experience)
         total, hits, count = 0.0, 0.0, 0
-        for start in starts:
+        for i, start in enumerate(starts):
+            z, done = experience.state["imagined"][:, i, 0], controls[:, start]
             alive = tf.math.cumprod(valid[:, start:], axis=1)
-            furthest = min(self.settings.unroll, z.shape[1] - 1 - start)
+            furthest = min(self.settings.unroll if self.f_act is self._inverse else 1, alive.shape[1])
             for k in range(1, furthest + 1):
-                mask, done = alive[:, k - 1], controls[:, start]
-                ticks = tf.fill(tf.shape(mask), float(k))
-                total += mask * self._inverse.loss(z[:, start], z[:, start + k], ticks, done)
+                mask, ticks = alive[:, k - 1], tf.fill(tf.shape(valid)[:1], float(k))
+                loss, agreed = self._inverse.assess(z, slow[:, start + k], ticks, done)
+                total += mask * loss
                 count += 1
                 if k == 1:
-                    guess = self._inverse(z[:, start], z[:, start + 1], done[:, None], done, self.predict, None)
-                    near = tf.reduce_max(tf.abs(guess - done), axis=-1) < 0.25
-                    hits += tf.reduce_sum(mask * tf.cast(near, tf.float32)) / tf.maximum(tf.reduce_sum(mask), 1.0)
+                    hits += tf.reduce_sum(mask * agreed) / tf.maximum(tf.reduce_sum(mask), 1.0)
         return total / float(count), tf.stop_gradient(hits / float(len(starts)))
 
     def _ensemble_loss(self, experience, starts, valid) -> tf.Tensor:
@@ -574,26 +610,25 @@ class PredNode(InfoNode):
 
     def _dream_loss(self, experience: Experience) -> tf.Tensor:
         """Night-dreaming: `f_act` learns from imagined ticks what leads where."""
-        z = tf.stop_gradient(experience.state["z"][:, 0])
+        z = tf.stop_gradient(experience.state["imagined"][:, 0, 0])
         options = self.options(tf.nest.map_structure(lambda x: x[:, 0], experience.state))
         pick = tf.random.stateless_uniform([1], experience.seed, 0, options.shape[1], tf.int32)
         done = tf.gather(options, pick[0], axis=1)
         later = tf.stop_gradient(self.predict(z, done))
-        return self._inverse.loss(z, later, tf.ones(tf.shape(z)[:1]), done)
+        return self._inverse.assess(z, later, tf.ones(tf.shape(z)[:1]), done)[0]
 
     def _after_update(self, experience: Experience, step: tf.Tensor) -> None:
         self.f_abs.follow()
         self.f_pred.follow()
-        z, slow = experience.state["z"], experience.state["slow"]
-        hold = self.settings.hold
-        controls = self.joined_controls(experience)
-        predicted = self.predict(z[:, 0], controls[:, hold - 1])
+        hold, slow = self.settings.hold, experience.state["slow"]
+        imagined = experience.state["imagined"][:, 0]
         alive = returns.cumulative_valid(experience.step_type)[:, hold - 1]
-        squared = tf.reduce_sum(alive[:, None] * (slow[:, hold] - predicted) ** 2, 0)
+        squared = tf.reduce_sum(alive[:, None] * (slow[:, hold] - imagined[:, 1]) ** 2, 0)
         squared = squared / tf.maximum(tf.reduce_sum(alive), 1.0)
         self._squared_error.assign(self._squared_error + 0.01 * (squared - self._squared_error))
         if self.heads is not None:
-            spread = self.heads(tf.concat([z[:, 0], controls[:, 0]], axis=-1))
+            controls = self.joined_controls(experience)[:, 0]
+            spread = rowwise(self.heads, tf.concat([imagined[:, 0], controls], axis=-1))
             gain = tf.reduce_mean(prediction.information_gain(spread))
             self._gain_scale.assign(self._gain_scale + 0.01 * (gain - self._gain_scale))
 

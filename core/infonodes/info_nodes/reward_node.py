@@ -34,6 +34,8 @@ class RewardSettings:
       pessimism: Standard deviations across the heads taken off their mean.
       horizon: Ticks rolled out before a choice in mode `policy`.
       planning_horizon: The same in mode `planning`.
+      repeat: Ticks that each control of a sequence is held while it is rolled out: what a
+        single tick changes is small against the value's error.
       width: Most control sequences rolled out.
       epsilon: Chance of a random option while collecting, at first.
       final_epsilon: The same, at last.
@@ -53,10 +55,11 @@ class RewardSettings:
     pessimism: float = 0.0
     horizon: int = 1
     planning_horizon: int = 4
+    repeat: int = 2
     width: int = 64
     epsilon: float = 1.0
     final_epsilon: float = 0.05
-    epsilon_steps: int = 1000
+    epsilon_steps: int = 3000
     quantile: float = 0.9
     margin: float = 0.05
     curiosity: float = 0.0
@@ -149,7 +152,7 @@ class RewardNode(InfoNode):
         self._gamma = cfg.gamma**pred.settings.hold
         self._interest = None
         if cfg.curiosity:
-            interest = mlp((cfg.hidden,), 1, zero_output=True, name="interest")
+            interest = mlp((cfg.hidden,), 1, output_scale=0.0, name="interest")
             self._interest = Slow(interest, cfg.slow_rate, z)
         self._low = _statistic(tf.constant(0.0), "low")
         self._high = _statistic(tf.constant(0.0), "high")
@@ -197,7 +200,7 @@ class RewardNode(InfoNode):
         reward = self._low + self._range * tf.clip_by_value(reward, 0.0, 1.0)
         return Outlook(reward, tf.sigmoid(proceeds))
 
-    def score(self, z: tf.Tensor, controls: tf.Tensor, slow: bool = True) -> tuple[tf.Tensor, tf.Tensor]:
+    def score(self, z: tf.Tensor, controls: tf.Tensor, slow: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
         """Values control sequences by rolling the PredNode's model out.
 
         Args:
@@ -234,7 +237,8 @@ class RewardNode(InfoNode):
         reward = parent_states[self._reward_name]
         z = parent_states[self._pred_name]["z"]
         cost = tf.where(reward["first"] > 0.5, 0.0, tf.maximum(self.set_point - reward["value"], 0.0))
-        return {"value": self.value(z, slow=True), "cost": cost}
+        slow = self.peer(self._pred_name).slow_in(tick)
+        return {"value": self.value(z, slow=slow), "cost": cost}
 
     def _signal(self, state: State) -> tf.Tensor:
         return state["value"][..., None]
@@ -247,7 +251,9 @@ class RewardNode(InfoNode):
         options = pred.options(pred_state)  # [B, N, U]
         horizon = cfg.planning_horizon if modes.collect == "planning" else cfg.horizon
         paths = planning.sequences(options.shape[1], horizon, cfg.width, tick.fold(1).seed)
-        worth, first = self.score(pred_state["z"], tf.gather(options, paths, axis=1))
+        paths = tf.repeat(paths, cfg.repeat, axis=1)
+        controls = tf.gather(options, paths, axis=1)  # [B, W, H, U]
+        worth, first = self.score(pred_state["z"], controls, slow=pred.slow_in(tick))
         choice = tf.argmax(worth, axis=1, output_type=tf.int32)
         if not modes.greedy:
             choice = self._explore(choice, worth, tick)
@@ -264,9 +270,16 @@ class RewardNode(InfoNode):
 
     # -- learning ----------------------------------------------------------------------------------
 
-    def _spans(self, experience: Experience) -> Experience:
-        hold = self.peer(self._pred_name).settings.hold
-        return every(experience, hold) if hold > 1 else experience
+    def _spans(self, experience: Experience, start: int = 0) -> Experience:
+        """The window from frame `start`, a prediction of the PredNode a frame."""
+        pred: PredNode = self.peer(self._pred_name)
+        slow = experience.parents[self._pred_name]["slow"]
+        window = experience._replace(parents={self._pred_name: {"slow": slow}}, state={}, decision=())
+        if start:
+            window = tf.nest.map_structure(
+                lambda x: x[:, start:] if isinstance(x, tf.Tensor) and x.shape.rank > 1 else x, window
+            )
+        return every(window, pred.settings.hold) if pred.settings.hold > 1 else window
 
     def _signal_of(self, experience: Experience) -> tf.Tensor:
         source = experience.reward if self.settings.signal == "reward" else experience.intrinsic
@@ -275,63 +288,69 @@ class RewardNode(InfoNode):
     def _targets(self, experience: Experience, moved: tf.Tensor) -> tf.Tensor:
         cfg = self.settings
         slow = experience.parents[self._pred_name]["slow"]
-        ended = tf.cast(tf.equal(experience.discount[:, :-1], 0.0), tf.float32)
         bootstrap = self.value(slow[:, 1:], slow=True)
         return tf.stop_gradient(
             returns.n_step_targets(
-                self._signal_of(experience), ended, moved, bootstrap, self._gamma, cfg.lam, self.terminal
+                self._signal_of(experience), _ended(experience), moved, bootstrap, self._gamma, cfg.lam, self.terminal
             )
         )
 
     def _loss(self, experience: Experience) -> Optional[NodeLoss]:
         pred: PredNode = self.peer(self._pred_name)
-        experience = self._spans(experience)
-        z = experience.parents[self._pred_name]["z"]
+        imagined = experience.parents[self._pred_name]["imagined"]
+        starts, ahead = pred.spans(experience)
+        total, metrics = 0.0, {}
+        for i, start in enumerate(starts):
+            window = self._spans(experience, start)
+            loss, parts = self._window_loss(window, imagined[:, i], ahead)
+            total += loss / len(starts)
+            metrics = metrics or parts
         moved = returns.cumulative_valid(experience.step_type)
-        targets = self._targets(experience, moved)
-        reward = self._signal_of(experience)
-        ended = tf.cast(tf.equal(experience.discount[:, :-1], 0.0), tf.float32)
-        ahead = min(pred.settings.unroll, moved.shape[1])
-        controls = pred.joined_controls(experience)
-        now, total, parts = z[:, 0], 0.0, {"reward": 0.0, "continuation": 0.0, "value": 0.0}
-        for k in range(ahead):
-            mask = moved[:, k]
-            following = pred.predict(now, controls[:, k])
-            raw_reward, proceeds = tf.unstack(self._outlook(now, following), axis=-1)
-            errors = {
-                "reward": (raw_reward - (reward[:, k] - self._low) / self._range) ** 2,
-                "continuation": tf.nn.sigmoid_cross_entropy_with_logits(1 - ended[:, k], proceeds),
-                "value": self._value_error(now, targets[:, k]),
-            }
-            for part, error in errors.items():
-                parts[part] += tf.reduce_mean(mask * error) / ahead
-                total += mask * error / ahead
-            now = following
-        loss = total * float(experience.modes.train_rewards)
-        if self._interest is not None:
-            loss += float(experience.modes.train_rewards) * self._interest_error(experience, moved)
         unmet = tf.maximum(self.set_point - experience.reward[:, :-1], 0.0)
         cost = tf.reduce_sum(moved * unmet, 1) / tf.maximum(tf.reduce_sum(moved, 1), 1.0)
-        metrics = {**parts, "mean_value": tf.reduce_mean(targets), "set_point": self.set_point, "epsilon": tf.identity(self._epsilon)}
-        return NodeLoss(loss, cost, metrics)
+        metrics.update(set_point=self.set_point, epsilon=tf.identity(self._epsilon))
+        return NodeLoss(total * float(experience.modes.train_rewards), cost, metrics)
+
+    def _window_loss(
+        self, window: Experience, imagined: tf.Tensor, ahead: int
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """Errors of the heads along one imagined path, `[B]`; window and path start together."""
+        moved = returns.cumulative_valid(window.step_type)
+        targets = self._targets(window, moved)
+        reward = (self._signal_of(window) - self._low) / self._range
+        now, following, mask = imagined[:, :-1], imagined[:, 1:], moved[:, :ahead]
+        raw_reward, proceeds = tf.unstack(self._outlook(now, following), axis=-1)
+        errors = {
+            "reward": (raw_reward - reward[:, :ahead]) ** 2,
+            "continuation": tf.nn.sigmoid_cross_entropy_with_logits(
+                1 - _ended(window)[:, :ahead], proceeds
+            ),
+            "value": self._value_error(now, targets[:, :ahead]),
+        }
+        parts = {name: tf.reduce_mean(mask * error, axis=1) for name, error in errors.items()}
+        loss = tf.add_n(list(parts.values()))
+        if self._interest is not None:
+            parts["interest"] = self._interest_error(window, imagined[:, 0], moved)
+            loss += parts["interest"]
+        metrics = {name: tf.reduce_mean(error) for name, error in parts.items()}
+        metrics["mean_value"] = tf.reduce_mean(targets)
+        return loss, metrics
 
     def _value_error(self, z: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-        """Cross-entropy of each head with the target's place in the range, `[B]`."""
-        logits = self._value(z)[..., 0]  # [B, heads]
+        """Cross-entropy of the heads with the target's place in the range, `[...]`."""
+        logits = self._value(z)[..., 0]  # [..., heads]
         place = tf.clip_by_value((target - self._low) / self._range, 0.0, 1.0)
-        labels = tf.repeat(place[:, None], logits.shape[-1], axis=1)
+        labels = tf.repeat(place[..., None], logits.shape[-1], axis=-1)
         return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits), axis=-1)
 
-    def _interest_error(self, experience: Experience, moved: tf.Tensor) -> tf.Tensor:
+    def _interest_error(self, window: Experience, z: tf.Tensor, moved: tf.Tensor) -> tf.Tensor:
         """The value of information gain, fitted like V; it does not shape the latents."""
         cfg, pred = self.settings, self.peer(self._pred_name)
-        slow = experience.parents[self._pred_name]["slow"]
-        z = tf.stop_gradient(experience.parents[self._pred_name]["z"])
-        gain = pred.information_gain(slow[:, :-1], pred.joined_controls(experience)[:, :-1])
+        slow = window.parents[self._pred_name]["slow"]
+        gain = pred.information_gain(slow[:, :-1], pred.joined_controls(window)[:, :-1])
         beyond = tf.nn.softplus(self._interest(slow[:, 1:], slow=True)[..., 0])
-        ended = tf.cast(tf.equal(experience.discount[:, :-1], 0.0), tf.float32)
-        target = returns.n_step_targets(gain, ended, moved, beyond, cfg.curiosity_gamma, cfg.lam)
-        guess = tf.nn.softplus(self._interest(z[:, 0])[..., 0])
+        target = returns.n_step_targets(gain, _ended(window), moved, beyond, cfg.curiosity_gamma, cfg.lam)
+        guess = tf.nn.softplus(self._interest(tf.stop_gradient(z))[..., 0])
         return moved[:, 0] * (guess - tf.stop_gradient(target[:, 0])) ** 2
 
     def _after_update(self, experience: Experience, step: tf.Tensor) -> None:
@@ -345,12 +364,17 @@ class RewardNode(InfoNode):
         low = tf.reduce_min(moved * reward) * (1.1 if cfg.signal == "intrinsic" else 1.0)
         self._low.assign(tf.minimum(self._low, low))
         self._high.assign(tf.maximum(self._high, tf.reduce_max(moved * reward)))
-        values = self.value(experience.parents[self._pred_name]["slow"], slow=True)
+        values = self.value(experience.parents[self._pred_name]["slow"][:, 1:], slow=True)
         above = tf.reduce_mean(tf.cast(values > self._set_point, tf.float32))
         # Stochastic quantile step: moves up while more than 1 - q of the values lie above.
         self._set_point.assign_add(0.05 * self._range * (above - (1 - cfg.quantile)))
         done = tf.minimum(tf.cast(step, tf.float32) / max(cfg.epsilon_steps, 1), 1.0)
         self._epsilon.assign(cfg.epsilon + (cfg.final_epsilon - cfg.epsilon) * done)
+
+
+def _ended(experience: Experience) -> tf.Tensor:
+    """1 where a move ended the episode by termination, `[B, T-1]`."""
+    return tf.cast(experience.discount[:, :-1] <= 0.0, tf.float32)
 
 
 def every(experience: Experience, hold: int) -> Experience:
@@ -376,7 +400,6 @@ def every(experience: Experience, hold: int) -> Experience:
     frames = lambda x: x[:, : spans * hold + 1 : hold]
     return experience._replace(
         parents=tf.nest.map_structure(frames, experience.parents),
-        state=tf.nest.map_structure(frames, experience.state),
         controls={k: v[:, hold - 1 :: hold] for k, v in experience.controls.items()},
         step_type=pad(tf.where(valid, 1, 2), 1),
         reward=pad(mean(experience.reward), 0.0),

@@ -43,7 +43,7 @@ def mlp(
     size: int,
     normalise: bool = True,
     output: Optional[str] = None,
-    zero_output: bool = False,
+    output_scale: float = 1.0,
     name: str = "mlp",
 ) -> tf.keras.Sequential:
     """Returns dense layers with SiLU between them.
@@ -53,7 +53,7 @@ def mlp(
       size: Width of the output.
       normalise: Layer norm before each SiLU.
       output: None, `simnorm` or `layernorm` at the output.
-      zero_output: Start the last layer at zero.
+      output_scale: Scale of the last layer's initial weights (LeCun normal); 0 starts at zero.
       name: Name of the network.
 
     Raises:
@@ -63,17 +63,22 @@ def mlp(
     for width in hidden:
         layers.append(tf.keras.layers.Dense(width, kernel_initializer=_INIT))
         if normalise:
-            layers.append(tf.keras.layers.LayerNormalization(epsilon=_EPSILON))
+            layers.append(_layer_norm())
         layers.append(tf.keras.layers.Activation("swish"))
-    init = "zeros" if zero_output else _INIT
+    init = tf.keras.initializers.VarianceScaling(max(output_scale, 1e-12) ** 2, "fan_in", "truncated_normal")
     layers.append(tf.keras.layers.Dense(size, kernel_initializer=init))
     if output == "simnorm":
         layers.append(SimNorm(min(8, size)))
     elif output == "layernorm":
-        layers.append(tf.keras.layers.LayerNormalization(epsilon=_EPSILON))
+        layers.append(_layer_norm())
     elif output is not None:
         raise ValueError(f"mlp output={output!r}: expected None, 'simnorm' or 'layernorm'")
     return tf.keras.Sequential(layers, name=name)
+
+
+def _layer_norm() -> tf.keras.layers.LayerNormalization:
+    """Without gain and shift, which the next layer has: each variable costs a step time."""
+    return tf.keras.layers.LayerNormalization(epsilon=_EPSILON, center=False, scale=False)
 
 
 @tf.keras.utils.register_keras_serializable(package="infonodes")

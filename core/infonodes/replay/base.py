@@ -25,8 +25,9 @@ class Replay(abc.ABC):
     authentication; whoever reaches the port can read, change and wipe the table. Keep it
     behind a firewall or in a network namespace, and connect only to addresses you trust.
 
-    Every wait has a deadline, except for the next element of a dataset: Reverb's iterator
-    waits for ever on a server that died. `check` tells.
+    Every wait has a deadline, except for two inside TensorFlow's graphs: the next element
+    of a dataset, and an update of priorities. On a server that died they wait for ever, and
+    so does a dataset that outlives `close`; `check` tells, from another thread.
 
     Attributes:
       data_spec: Trajectory of specs of one frame.
@@ -62,7 +63,9 @@ class Replay(abc.ABC):
                 f"{sequence_length} and {stride}"
             )
         if server is not None and address is not None:
-            raise ReplayFault("replay: got both server and address; pass the one that has the table")
+            raise ReplayFault(
+                "replay: got both server and address; pass the one that has the table"
+            )
         self.data_spec = data_spec
         self.sequence_length = sequence_length
         self.table_name = table_name
@@ -74,7 +77,10 @@ class Replay(abc.ABC):
         self.server = server
         if self._is_own_server:
             self.server = reverb.Server([self.make_table(max_size, min_size)])
-        self.address = address if self.server is None else f"localhost:{self.server.port}"
+        if address is None:
+            assert self.server is not None
+            address = f"localhost:{self.server.port}"
+        self.address: str = address
         self.py_client = reverb.Client(self.address)
         if not self._is_own_server:
             self._check_table(self.make_table(max_size, min_size))

@@ -207,8 +207,9 @@ def spec_bounds(spec: Spec) -> tuple[np.ndarray, np.ndarray]:
         low, high = spec.minimum, spec.maximum
     else:
         low, high = -np.inf, np.inf
-    spread = lambda x: np.array(np.broadcast_to(np.asarray(x, np.float64), spec.shape.as_list()))
-    return spread(low), spread(high)
+    shape = spec.shape.as_list()
+    low, high = (np.broadcast_to(np.asarray(x, np.float64), shape) for x in (low, high))
+    return low.copy(), high.copy()
 
 
 def choices(node: str, key: str, low: np.ndarray, high: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from infonodes.info_nodes.info_node import fold_time
-from infonodes.info_nodes.organs.gym.base import GymSpaceNode, spec_bounds
+from infonodes.info_nodes.organs.gym.base import GymSpaceNode
 from infonodes.info_nodes.organs.gym.normaliser import RunningNormaliser
 from infonodes.packing import outer_shape
 from infonodes.types import ENVIRONMENT, Experience, GraphError, State

@@ -38,15 +38,10 @@ class RunningNormaliser(tf.Module):
         """
         super().__init__(name=name)
         self._clip = clip
-        make = lambda value, label: tf.Variable(
-            value,
-            trainable=False,
-            name=label,
-            aggregation=tf.VariableAggregation.MEAN,
-        )
-        self.mean = make(tf.zeros([size]), "mean")
-        self.variance = make(tf.ones([size]), "variance")
-        self.count = make(tf.zeros([]), "count")
+        kept = {"trainable": False, "aggregation": tf.VariableAggregation.MEAN}
+        self.mean = tf.Variable(tf.zeros([size]), name="mean", **kept)
+        self.variance = tf.Variable(tf.ones([size]), name="variance", **kept)
+        self.count = tf.Variable(0.0, name="count", **kept)
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
         """Returns `x` `[..., S]` normalised and clipped."""
@@ -64,5 +59,6 @@ class RunningNormaliser(tf.Module):
         variance = (1.0 - w) * self.variance + w * second
         self.mean.assign(old + w * first)
         shift = self.mean.read_value() - old
-        self.variance.assign(tf.maximum(variance - shift**2, 0.0))
+        # One replica's share may be negative; only their mean is a variance, so no clamp here.
+        self.variance.assign(variance - shift**2)
         self.count.assign(tf.minimum(self.count + n, _MEMORY))

@@ -49,9 +49,11 @@ def actuators(action_spec: Spec, prefix: str = "act") -> list[GymSpaceNode]:
 def _nodes(spec: Spec, prefix: str, type_: str, normalize: Optional[str]) -> list[GymSpaceNode]:
     nodes, taken = [], set()
     for path, leaf in tree.flatten_with_path(spec):
-        name = _unique("_".join([prefix, *(re.sub(r"\W", "_", str(p), flags=re.ASCII) for p in path)]), taken)
+        key = leaf_key(path)
+        words = [re.sub(r"\W", "_", str(p), flags=re.ASCII) for p in path]
+        name = _unique("_".join([prefix, *words]), taken)
         taken.add(name)
-        nodes.append(_node(_tensor_spec(leaf, leaf_key(path)), type_, leaf_key(path), name, normalize))
+        nodes.append(_node(_tensor_spec(leaf, key), type_, key, name, normalize))
     return nodes
 
 
