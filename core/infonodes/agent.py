@@ -10,7 +10,7 @@ from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory as trajectory_lib
 from tf_agents.utils import common
 
-from infonodes.graph import NodeGraph
+from infonodes.graph import NodeGraph, seed_index
 from infonodes.info_nodes.info_node import InfoNode
 from infonodes.modes import Modes
 from infonodes.policy import InfoNodePolicy, obs2dict
@@ -155,6 +155,17 @@ class InfoNodeAgent(tf_agent.TFAgent):
             self._time_step_spec, self._action_spec, modes=modes, **self._policy_arguments
         )
 
+    # -- what PPOLearner asks of an agent besides ----------------------------------------
+
+    # Nodes normalise what they see themselves, in `after_update`.
+    update_normalizers_in_train = False
+
+    def update_observation_normalizer(self, observations: Nest) -> None:
+        """Does nothing: sensors keep their own statistics."""
+
+    def update_reward_normalizer(self, rewards: tf.Tensor) -> None:
+        """Does nothing, for the same reason."""
+
     # -- TFAgent -----------------------------------------------------------------------
 
     def _initialize(self) -> None:
@@ -296,9 +307,9 @@ class InfoNodeAgent(tf_agent.TFAgent):
             )
         }
         experiences, controls = {}, {}
-        for i, node in enumerate(self.graph.nodes):
+        for node in self.graph.nodes:
             parents = {p: states[p] for p in node.parent_names}
-            node_seed = tf.random.experimental.stateless_fold_in(seed, i)
+            node_seed = tf.random.experimental.stateless_fold_in(seed, seed_index(node.name))
             partial = Experience(
                 parents=parents,
                 neighbors={},

@@ -1,6 +1,7 @@
 """The graph: binds nodes by name and runs the three passes over their states."""
 from __future__ import annotations
 
+import zlib
 from typing import Iterable, Mapping
 
 import tensorflow as tf
@@ -157,9 +158,9 @@ def bottom_up(graph: NodeGraph, environment: State, states: States, tick: Tick) 
       The states after the pass.
     """
     states = dict(states)
-    for i, node in enumerate(graph.nodes):
+    for node in graph.nodes:
         parents = _parents(node, states, environment)
-        states[node.name] = node.bottom_up(parents, states[node.name], tick.fold(i))
+        states[node.name] = node.bottom_up(parents, states[node.name], tick.fold(seed_index(node.name)))
     return states
 
 
@@ -170,9 +171,9 @@ def forward(graph: NodeGraph, states: States, tick: Tick) -> tuple[dict[str, Tar
       Each node's target for itself, if it has one, and the states after the pass.
     """
     own_targets, after = {}, {}
-    for i, node in enumerate(graph.nodes):
+    for node in graph.nodes:
         neighbors = {n: states[n] for n in node.neighbor_names}
-        target, after[node.name] = node.forward(neighbors, states[node.name], tick.fold(i))
+        target, after[node.name] = node.forward(neighbors, states[node.name], tick.fold(seed_index(node.name)))
         if target is not None:
             own_targets[node.name] = target
     return own_targets, after
@@ -194,10 +195,10 @@ def top_down(
     slots: dict[str, dict[str, Target]] = {name: {} for name in (*graph.names, ENVIRONMENT)}
     for name, target in own_targets.items():
         slots[name][name] = target
-    for i, node in reversed(list(enumerate(graph.nodes))):
+    for node in reversed(graph.nodes):
         parents = _parents(node, states, environment)
         asked, states[node.name] = node.top_down(
-            slots[node.name], parents, states[node.name], tick.fold(i)
+            slots[node.name], parents, states[node.name], tick.fold(seed_index(node.name))
         )
         for control, target in asked.items():
             if control != ENVIRONMENT:
@@ -213,6 +214,11 @@ def run_tick(
     states = bottom_up(graph, environment, states, tick.fold(0))
     own_targets, states = forward(graph, states, tick.fold(1))
     return top_down(graph, environment, states, own_targets, tick.fold(2))
+
+
+def seed_index(name: str) -> int:
+    """Returns which part of a seed belongs to node `name`, in whatever order nodes are listed."""
+    return zlib.crc32(name.encode()) & 0x7FFFFFFF
 
 
 def _parents(node: InfoNode, states: States, environment: State) -> States:

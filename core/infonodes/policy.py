@@ -160,6 +160,13 @@ class InfoNodePolicy(tf_policy.TFPolicy):
         batch = tf.shape(time_step.discount)[0] if batch is None else batch
         if isinstance(policy_state, tuple) or policy_state["rng"].shape[0] == 0:
             return self._get_initial_state(batch)
+        if policy_state["rng"].shape[0] is None:
+            # An exported policy meets batch size 0 only when it runs.
+            policy_state = tf.nest.map_structure(
+                lambda *rows: tf.concat(rows, axis=0)[:batch],
+                {**policy_state},
+                self._get_initial_state(batch),
+            )
         first = time_step.is_first()[:, None]
         fresh = self._states.pack(self.graph.initial_state(batch))
         nodes = {

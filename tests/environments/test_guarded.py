@@ -62,7 +62,7 @@ LEAF = "observation/eye/0"
 @pytest.mark.parametrize(
     "told,leaf,message",
     [
-        (change(eye=(EYE + np.array([0, NAN]),)), LEAF, r"finite numbers, got nan at index \[1\]"),
+        (change(eye=(np.float32([0, NAN]),)), LEAF, r"finite numbers, got nan.* \[1\]"),
         (change(eye=(EYE + np.array([np.inf, 0], np.float32),)), LEAF, "got inf"),
         (change(eye=(EYE + 2,)), LEAF, r"in \[-1.0001, 1.0001\], got 2.0.*clip"),
         (change(eye=(EYE.astype(np.float64),)), LEAF, r"float32\[2\], got float64\[2\].*cast"),
@@ -162,7 +162,8 @@ def test_a_failing_reset_is_named():
 
 
 @pytest.mark.parametrize(
-    "name", ["CartPole-v1", "Pendulum-v1", "MountainCar-v0", "MountainCarContinuous-v0", "Acrobot-v1"]
+    "name",
+    ["CartPole-v1", "Pendulum-v1", "MountainCar-v0", "MountainCarContinuous-v0", "Acrobot-v1"],
 )
 def test_gyms_classics_pass(name):
     """Their bounds hold at terminal steps too, with the random policy and with full throttle."""

@@ -21,6 +21,7 @@ from infonodes.types import Target
 
 ONE_OF_THREE = tensor_spec.BoundedTensorSpec([], tf.int32, 0, 2, "action")
 TWO_FLOATS = tensor_spec.BoundedTensorSpec([2], tf.float32, -1.0, 1.0, "action")
+ONE_FLOAT = tensor_spec.BoundedTensorSpec([1], tf.float32, -2.0, 2.0, "action")
 TINY = dict(latent_size=8, hidden=(16,), options=4, unroll=2)
 
 
@@ -149,6 +150,7 @@ class TestPredNode(NodeContract):
     """As a fresh one is by default, but small; something above asks it for latents."""
 
     node_name = "pred"
+    action_spec = ONE_FLOAT
     changes = {}
     recurrent = False
 
@@ -169,6 +171,13 @@ class TestPredNode(NodeContract):
         ]
 
 
+class TestPredNodeTwoControls(TestPredNode):
+    """Candidates of two controls are drawn, and XLA draws others: stateless, but not the same."""
+
+    action_spec = TWO_FLOATS
+    compiles_alike = False
+
+
 class TestPredNodeError(TestPredNode):
     changes = {"transmit": "error"}
 
@@ -187,7 +196,7 @@ class TestPredNodeGradient(TestPredNode):
 
 
 class TestPredNodeLayernorm(TestPredNode):
-    changes = {"norm": "layernorm", "starts": 2, "act_slow": False}
+    changes = {"norm": "layernorm", "starts": 2, "greedy_slow": False}
     action_spec = ONE_OF_THREE
 
 
@@ -229,6 +238,7 @@ class TestPredNodeAbove(TestPredNode):
 
     node_name = "high"
     changes = {"hold": 2}
+    compiles_alike = False  # Its candidates go by paths that are drawn.
     action_spec = ONE_OF_THREE
 
     def make_nodes(self):
@@ -275,7 +285,7 @@ class TestRewardNodeIntrinsic(TestRewardNode):
 class TestRewardNodeCurious(TestRewardNode):
     changes = {"curiosity": 0.5, "horizon": 2}
     heads = 5
-    action_spec = TWO_FLOATS
+    action_spec = ONE_FLOAT
 
 
 class TestRewardNodeHold(TestRewardNode):

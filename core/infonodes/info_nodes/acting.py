@@ -102,7 +102,7 @@ class InverseAct(Act):
     ):
         super().__init__(name=name)
         self._heads = [_head(c, mixture) for c in controls]
-        self._network = mlp(hidden, sum(h.parameters for h in self._heads), name="f_act")
+        self._network = mlp(hidden, sum(h.parameters for h in self._heads), False, output_scale=0.1, name="f_act")
         self._network(tf.zeros([1, 2 * latent_size + 1]))
 
     def __call__(self, z, wish, options, now, predict, seed):

@@ -233,7 +233,12 @@ class InfoNode(tf.Module, metaclass=abc.ABCMeta):
         Returns:
           The node's recomputed states `[B, T, ...]`.
         """
-        return self._perceive(parents, recorded, experience)
+        # What parents add for losses ("imagined", say) is not one row a frame.
+        seen = {
+            p: s if p == ENVIRONMENT else {k: s[k] for k in self.peer(p).state_spec}
+            for p, s in parents.items()
+        }
+        return self._perceive(seen, recorded, experience)
 
     def loss(self, experience: Experience) -> Optional[NodeLoss]:
         """Returns the node's differentiable loss, or None if the optimiser is not its teacher."""

@@ -412,14 +412,15 @@ class PredNode(InfoNode):
         """Returns controls known to be possible from `state`: `[B, N, U]`."""
         if self._stores_options:
             return state["options"]
-        batch = tf.shape(state["z"])[0]
         # Actuators need no state to say what they can do; a fixed seed keeps sampled
-        # options the same for whoever asks within a tick.
+        # options the same for whoever asks within a tick, and one row's for every row.
+        one = {"cost": tf.zeros([1])}
         parts = [
-            self.peer(c).candidates({"cost": state["cost"]}, self.settings.options, tf.constant([3, i]))
+            self.peer(c).candidates(one, self.settings.options, tf.constant([3, i]))
             for i, c in enumerate(self.control_names)
         ]
-        return _product(parts, self.settings.options, batch)
+        joint = _product(parts, self.settings.options, 1)
+        return tf.broadcast_to(joint, outer_shape(state["z"], 1) + joint.shape[1:].as_list())
 
     def _joint_options(self, parents: Mapping[str, State], tick: Tick) -> tf.Tensor:
         parts = []

@@ -145,7 +145,7 @@ class RewardNode(InfoNode):
         if cfg.curiosity and pred.heads is None:
             raise GraphError(f"node {self.name!r}: curiosity needs an ensemble in {self._pred_name!r}; set its PredSettings.heads to 5")
         z = tf.zeros([1, pred.settings.latent_size])
-        outlook = Joined(mlp((cfg.hidden,), 2, normalise=False, name="outlook"))
+        outlook = Joined(mlp((cfg.hidden,), 2, normalise=False, output_scale=0.1, name="outlook"))
         value = EnsembleMLP(cfg.value_heads, cfg.hidden, 1, zero_output=True, name="value")
         self._outlook = Slow(outlook, cfg.slow_rate, z, z)
         self._value = Slow(value, cfg.slow_rate, z)
@@ -174,7 +174,8 @@ class RewardNode(InfoNode):
 
     @property
     def _range(self) -> tf.Tensor:
-        return tf.maximum(self._high - self._low, 1e-3)
+        width = self._high - self._low
+        return tf.where(width > 1e-6, width, 1.0)  # No reward has been met yet, or all are 0.
 
     @property
     def set_point(self) -> tf.Tensor:

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tf_agents.agents import tf_agent
 from tf_agents.agents.ppo import ppo_agent
 from tf_agents.agents.reinforce import reinforce_agent
+from tf_agents.policies import actor_policy, greedy_policy
 from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory as trajectory_lib
 
@@ -104,6 +105,8 @@ class RLNode(InfoNode):
         self.on_policy = known if self._asked_on_policy is None else self._asked_on_policy
         self._has_loss = type(self.agent)._loss is not tf_agent.TFAgent._loss  # pylint: disable=protected-access
         self._greedy, self._collect = self.agent.policy, self.agent.collect_policy
+        if isinstance(self._greedy, actor_policy.ActorPolicy):  # SAC's own samples.
+            self._greedy = greedy_policy.GreedyPolicy(self._greedy)
         self._info_spec = _tuples(self._collect.info_spec)
         self._highest_cost = _statistic(tf.constant(0.0), "highest_cost")
         self.state_spec = {

@@ -40,6 +40,8 @@ class NodeContract(abc.ABC):
       batch: Rows of the trajectories.
       time: Frames of the trajectories.
       tolerance: How far results of one computation, compiled differently, may lie apart.
+      compiles_alike: False where XLA need not agree with eager TensorFlow, whose random
+        numbers differ from the same seed, or where it is not worth the seconds.
       unreached: Ends of the names of learned variables that no gradient need reach.
     """
 
@@ -49,6 +51,7 @@ class NodeContract(abc.ABC):
     batch = 4
     time = 6
     tolerance = 1e-4
+    compiles_alike = True
     unreached: tuple[str, ...] = ()
 
     _built: Optional["_Built"] = None
@@ -138,6 +141,8 @@ class NodeContract(abc.ABC):
         _close(self.built.tick(GREEDY), self.built.compiled(), self.tolerance)
 
     def test_eager_is_xla(self):
+        if not self.compiles_alike:
+            raise unittest.SkipTest("compiles_alike is False")
         _close(self.built.tick(GREEDY), self.built.compiled(jit=True), self.tolerance)
 
     def test_a_batch_is_its_rows(self):
@@ -175,7 +180,8 @@ class NodeContract(abc.ABC):
 
     def test_first_step_forgets_the_past(self):
         built = self.built
-        policy = built.agent.policy
+        # The policy that is traced already, unless its draws would tell the two apart.
+        policy = built.agent.collect_policy if built.agent.graph.stateless else built.agent.policy
         fresh = policy.get_initial_state(self.batch)
         old = {**fresh, "nodes": policy._states.pack(built.states)}  # pylint: disable=protected-access
         first = built.time_step._replace(step_type=tf.zeros([self.batch], tf.int32))
@@ -247,15 +253,15 @@ class NodeContract(abc.ABC):
             assert still, f"a gradient reaches {variable.name}, which is not to be learned"
 
     def test_training_keeps_everything_finite(self):
-        agent = self.make_agent()
-        agent.initialize()
-        trajectory = trajectory_of(agent, self.batch, self.time, seed=1)
+        """Two updates; on variables of the class's own agent, which no test takes for new."""
+        agent = self.built.agent
+        before = int(agent.train_step_counter)
         for _ in range(2):
-            found = agent.train(trajectory)
-        _finite((found, list(agent.graph[self.node_name].variables)))
+            found = agent.train(self.built.trajectory)
+        _finite((found, list(self.node.variables)))
         assert found.extra["cost"].shape == [self.batch]
         assert np.all(found.extra["cost"].numpy() >= 0)
-        assert agent.train_step_counter.numpy() == 2
+        assert agent.train_step_counter.numpy() == before + 2
 
 
 class _Built:

@@ -22,7 +22,8 @@ def act(node, targets, modes=Modes(), batch=3, seed=SEED):
 def test_does_what_a_valid_target_asks_and_rests_otherwise():
     """Rest is zero clipped into the bounds: 2 here."""
     node = gym.DiscreteNode(Bounded([], tf.int32, 2, 5), "actuator")
-    asked, state = act(node, {"a": Target(tf.constant([4, 5, 3]), tf.constant([True, False, True]))})
+    target = Target(tf.constant([4, 5, 3]), tf.constant([True, False, True]))
+    asked, state = act(node, {"a": target})
     assert asked.value.numpy().tolist() == [4, 2, 3]
     assert asked.valid.numpy().tolist() == [True, False, True]
     assert node.executed(state).numpy().argmax(-1).tolist() == [2, 0, 1]
@@ -67,7 +68,10 @@ def test_random_mode_is_deaf_unless_greedy(greedy, deaf):
 def test_same_seed_same_action_other_seed_another():
     """Pure: randomness comes from the tick's seed alone."""
     node = gym.BoxNode(Bounded([2], tf.float32, -1, 1), "actuator")
-    draw = lambda seed: act(node, {}, Modes(collect="random"), seed=seed)[0].value.numpy()
+
+    def draw(seed):
+        return act(node, {}, Modes(collect="random"), seed=seed)[0].value.numpy()
+
     np.testing.assert_array_equal(draw(SEED), draw(SEED))
     assert (draw(SEED) != draw(SEED + 1)).all()
 

@@ -92,7 +92,7 @@ def test_blocks_are_the_one_hot_widths(kind):
 
 @pytest.mark.parametrize("kind", SPACES)
 def test_random_mode_covers_the_space_uniformly(kind):
-    """Each of k values comes with chance 1/k (6 sigma); floats have a uniform's mean and variance."""
+    """Each of k values has chance 1/k (6 sigma); floats a uniform's mean and variance."""
     node = actuator(kind)
     state = node.initial_state(4000)
     asked, after = node.top_down({}, {}, state, Tick(SEED, Modes(collect="random")))

@@ -6,7 +6,7 @@ nodes = [*gym.sensors(time_step_spec.observation), *gym.actuators(action_spec)]
 
 | leaf | node | sensor says | actuator's code |
 | --- | --- | --- | --- |
-| floats | `BoxNode` | bounds as [-1, 1]; normalised if a range exceeds 100 | bounds as [-1, 1] |
+| floats | `BoxNode` | bounds as [-1, 1]; scaled by the greatest met where a range exceeds 100 | bounds as [-1, 1] |
 | uint8, 0 to 255, rank 1 or more | `BoxNode` | value / 255, flat | bounds as [-1, 1], rounded |
 | integer | `DiscreteNode` | one-hot | one-hot |
 | integers of bounds 0 and 1, booleans | `MultiBinaryNode` | -1 or 1 | -1 or 1 |

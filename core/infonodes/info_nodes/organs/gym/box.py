@@ -8,11 +8,11 @@ import tensorflow as tf
 
 from infonodes.info_nodes.info_node import fold_time
 from infonodes.info_nodes.organs.gym.base import GymSpaceNode
-from infonodes.info_nodes.organs.gym.normaliser import RunningNormaliser
+from infonodes.info_nodes.organs.gym.normaliser import RunningNormaliser, RunningRange
 from infonodes.packing import outer_shape
 from infonodes.types import ENVIRONMENT, Experience, GraphError, State
 
-NORMALIZE = ("auto", "bounds", "unit", "running", None)
+NORMALIZE = ("auto", "bounds", "unit", "range", "running", None)
 
 
 class BoxNode(GymSpaceNode):
@@ -24,18 +24,19 @@ class BoxNode(GymSpaceNode):
     | --- | --- |
     | `bounds` | the bounds as [-1, 1] |
     | `unit` | the bounds as [0, 1]; images: value / 255 |
+    | `range` | each element by the greatest absolute value met, so that most are in [-1, 1] |
     | `running` | mean 0, variance 1 over the frames trained on, clipped to [-10, 10] |
-    | `auto` | `unit` for uint8, `bounds` if no element's range exceeds `scale`, else `running` |
+    | `auto` | `unit` for uint8, `bounds` if no element's range exceeds `scale`, else `range` |
     | `None` | the numbers as they are |
 
-    `running` moves in `after_update` only: an agent that is not trained sees the raw
+    `running` and `range` move in `after_update` only: an agent that is not trained sees the raw
     numbers, clipped. An actuator always takes its bounds as [-1, 1]. Its candidates are an
     even grid over one dimension, else the rest action, each axis at its ends, and uniform
     samples.
 
     Attributes:
       normalize: Which of the above, `auto` resolved.
-      normaliser: The running statistics, or None.
+      normaliser: The running statistics of `running` and `range`, or None.
     """
 
     def __init__(
@@ -75,8 +76,8 @@ class BoxNode(GymSpaceNode):
                    if type == "actuator" else "use normalize='running' or 'auto'")
             )
         self.normaliser = None
-        if type == "sensor" and self.normalize == "running":
-            self.normaliser = RunningNormaliser(size)
+        if type == "sensor" and self.normalize in ("running", "range"):
+            self.normaliser = RunningNormaliser(size) if self.normalize == "running" else RunningRange(size)
         if self.normalize in ("bounds", "unit"):
             # An element with one value only is encoded as the middle.
             self._middle = ((self.low + self.high) / 2).ravel().astype(np.float32)
@@ -144,4 +145,4 @@ def _resolve(
         return normalize
     if spec.dtype == tf.uint8:
         return "unit"
-    return "bounds" if widest <= scale else "running"
+    return "bounds" if widest <= scale else "range"

@@ -1,4 +1,4 @@
-"""Running mean and variance of an unbounded observation."""
+"""Running statistics of an unbounded observation."""
 from __future__ import annotations
 
 import tensorflow as tf
@@ -62,3 +62,36 @@ class RunningNormaliser(tf.Module):
         # One replica's share may be negative; only their mean is a variance, so no clamp here.
         self.variance.assign(variance - shift**2)
         self.count.assign(tf.minimum(self.count + n, _MEMORY))
+
+
+class RunningRange(tf.Module):
+    """Scales to [-1, 1] by the greatest absolute value shown so far.
+
+    Unlike a running variance it settles after few frames, and never shrinks: latents keep
+    their meaning while the policy, and with it the spread of what is seen, changes.
+
+    Attributes:
+      peak: `[S]`, 0 before any update.
+    """
+
+    def __init__(self, size: int, name: str = "range"):
+        """Builds the statistics.
+
+        Args:
+          size: S.
+          name: Name of the module.
+        """
+        super().__init__(name=name)
+        self.peak = tf.Variable(
+            tf.zeros([size]), trainable=False, aggregation=tf.VariableAggregation.MEAN, name="peak"
+        )
+
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:
+        """Returns `x` `[..., S]` scaled; what exceeds the range by far is clipped to ±10."""
+        scale = tf.where(self.peak > 0.0, self.peak, 1.0)
+        return tf.clip_by_value(x / scale, -10.0, 10.0)
+
+    def update(self, x: tf.Tensor) -> None:
+        """Shows it the frames `x` `[N, S]`."""
+        shown = tf.reduce_max(tf.abs(tf.clip_by_value(x, -_LARGEST, _LARGEST)), axis=0)
+        self.peak.assign(tf.maximum(self.peak, shown))
