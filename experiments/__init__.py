@@ -1,0 +1,1 @@
+"""Runs, sweeps and figures; nothing here is part of the installed package."""

@@ -1,0 +1,77 @@
+"""Which part carries the result? Variants of the predictive agent on CartPole.
+
+  python -m experiments.ablations --seeds=5 --only=f_act_inverse,uniform
+"""
+from __future__ import annotations
+
+from absl import app, flags
+
+from experiments import results, sweep, sweep_flags
+from experiments.errors import RunError
+from experiments.run_config import RunConfig
+
+# One change each against `base`, whose settings are the preset's own.
+VARIANTS = {
+    "base": {},
+    # How controls are found.
+    "f_act_inverse": {"pred.f_act": "inverse"},
+    "f_act_gradient": {"pred.f_act": "gradient"},
+    "planning": {"preset": "planning"},
+    "dream": {"modes.dream": True},
+    # What children read; the error matters where a PredNode reads another.
+    "hierarchical": {"preset": "hierarchical"},
+    "hierarchical_error": {"preset": "hierarchical", "low.transmit": "error"},
+    "transmit_error": {"pred.transmit": "error"},
+    # How replay draws.
+    "uniform": {"replay.exponent": 0.0},
+    "exponent_0.3": {"replay.exponent": 0.3},
+    "exponent_1.0": {"replay.exponent": 1.0},
+    "no_importance_weights": {"replay.beta": 0.0},
+    "no_uniform_share": {"replay.uniform_fraction": 0.0},
+    # Information gain.
+    "heads_only": {"pred.heads": 5},
+    "curiosity": {"pred.heads": 5, "reward.curiosity": 0.1},
+    # Slow copies.
+    "no_slow_copies": {"pred.slow_rate": 1.0, "reward.slow_rate": 1.0},
+    "greedy_fast": {"pred.greedy_slow": False},
+    # The set point.
+    "quantile_0.5": {"reward.quantile": 0.5},
+    "no_margin": {"reward.margin": 0.0},
+    # The model.
+    "layernorm": {"pred.norm": "layernorm"},
+    "one_step": {"pred.unroll": 1},
+    "no_inverse_loss": {"pred.inverse_weight": 0.0},
+    "slow_encoder": {"pred.encoder_rate": 0.3},
+    "no_precision": {"pred.use_precision": False},
+    "recurrent": {"agent.recurrent": True},
+    "one_value_head": {"reward.value_heads": 1},
+    "repeat_1": {"reward.repeat": 1},
+}
+
+_ONLY = flags.DEFINE_list("only", [], "Variants to run besides base; all by default.")
+
+SEEDS, STEPS = 5, 10_000
+
+
+def build() -> sweep.Sweep:
+    """Returns the sweep that the flags ask for."""
+    unknown = set(_ONLY.value) - set(VARIANTS)
+    if unknown:
+        raise RunError(f"--only={sorted(unknown)}: expected some of {list(VARIANTS)}")
+    chosen = {n: v for n, v in VARIANTS.items() if not _ONLY.value or n in ("base", *_ONLY.value)}
+    base = RunConfig(env="CartPole-v1", steps=sweep_flags.STEPS.value or STEPS)
+    return sweep.Sweep("cartpole_ablations", base, chosen, range(sweep_flags.SEEDS.value or SEEDS))
+
+
+def main(argv: list) -> None:
+    """Runs what is missing and prints the table."""
+    del argv
+    try:
+        found = sweep.run(build(), sweep_flags.WORKERS.value)
+    except RunError as error:
+        raise SystemExit(f"error: {error}") from error
+    print(results.table("cartpole_ablations", found, None))
+
+
+if __name__ == "__main__":
+    app.run(main)

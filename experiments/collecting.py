@@ -1,0 +1,135 @@
+"""The inner loop of a run: one step of the environment, one update."""
+from __future__ import annotations
+
+import math
+from typing import Any, Optional, Union
+
+import tensorflow as tf
+from tf_agents.agents import tf_agent
+from tf_agents.environments import py_environment
+from tf_agents.policies import py_tf_eager_policy, random_tf_policy, tf_policy
+from tf_agents.trajectories import trajectory
+
+from experiments.baselines import StockObserver, UniformReplay
+from experiments.errors import RunError
+from experiments.run_config import REPLAY, RunConfig
+from infonodes.agent import InfoNodeAgent
+from infonodes.modes import Modes
+from infonodes.replay import CostPrioritizedReplay
+from infonodes.replay.observer import ReplayObserver
+
+Replay = Union[CostPrioritizedReplay, UniformReplay]
+
+
+def make_replay(agent: tf_agent.TFAgent, config: RunConfig) -> Replay:
+    """Returns the replay an agent learns from: by cost, or uniform for a stock agent."""
+    length = agent.train_sequence_length or 2
+    if not isinstance(agent, InfoNodeAgent):
+        return UniformReplay(agent.collect_data_spec, length, config.replay.get("max_size", REPLAY["max_size"]))
+    return CostPrioritizedReplay(agent.collect_data_spec, length, **{**REPLAY, **config.replay})
+
+
+def random_policy(agent: tf_agent.TFAgent) -> tf_policy.TFPolicy:
+    """Returns the warm-up policy."""
+    if isinstance(agent, InfoNodeAgent):
+        return agent.make_policy(Modes(collect="random"))
+    return random_tf_policy.RandomTFPolicy(agent.time_step_spec, agent.action_spec)
+
+
+class Collector:
+    """Does what a `PyDriver` does, a step at a call and without its set-up at each call."""
+
+    def __init__(self, env: py_environment.PyEnvironment, observer: Union[ReplayObserver, StockObserver]):
+        """Starts an episode.
+
+        Args:
+          env: Without batch dimension.
+          observer: Sees every transition, resets too.
+        """
+        self._env, self._observer = env, observer
+        self._policy: Optional[py_tf_eager_policy.PyTFEagerPolicy] = None
+        self._time_step = env.reset()
+        self._state: Any = ()
+        self._return, self._length = 0.0, 0
+
+    def use(self, policy: tf_policy.TFPolicy) -> None:
+        """Goes on with another policy over the same nodes."""
+        self._policy = py_tf_eager_policy.PyTFEagerPolicy(policy, use_tf_function=True)
+        if self._state == ():
+            self._state = self._policy.get_initial_state(1)
+
+    def step(self) -> Optional[tuple[float, int]]:
+        """Makes one move; the reset that may come before it is not one.
+
+        Returns:
+          (return, length) of the episode that the move ended, or None.
+        """
+        if self._time_step.is_last():
+            self._transit()
+            self._return, self._length = 0.0, 0
+        self._transit()
+        self._return += float(self._time_step.reward)
+        self._length += 1
+        return (self._return, self._length) if self._time_step.is_last() else None
+
+    def flush(self) -> None:
+        """Makes what was collected available for sampling."""
+        self._observer.flush()
+
+    def _transit(self) -> None:
+        assert self._policy is not None
+        chosen = self._policy.action(self._time_step, self._state)
+        after = self._env.step(chosen.action)
+        self._observer(trajectory.from_transition(self._time_step, chosen, after))
+        self._time_step, self._state = after, chosen.state
+
+
+class Updater:
+    """One batch, one update, new priorities: one compiled function."""
+
+    def __init__(self, agent: tf_agent.TFAgent, replay: Replay, batch_size: int):
+        """Opens the dataset.
+
+        Args:
+          agent: Whom to train.
+          replay: With something in it.
+          batch_size: Windows an update.
+        """
+        self._agent, self._replay = agent, replay
+        self._batches = iter(replay.dataset(batch_size))
+        self._names: list[str] = []
+        self._found: Optional[tf.Tensor] = None
+        # One vector comes out: a nest of thirty scalars costs as much as the rest of the call.
+        self._step = tf.function(self._update, autograph=False)
+
+    def step(self) -> None:
+        """Makes one update."""
+        self._found = self._step()
+
+    def metrics(self) -> dict[str, float]:
+        """Returns the last update's loss and metrics by name.
+
+        Raises:
+          RunError: if one is not finite.
+        """
+        if self._found is None:
+            return {}
+        found = dict(zip(self._names, map(float, self._found.numpy())))
+        wrong = [name for name, value in found.items() if not math.isfinite(value)]
+        if wrong:
+            raise RunError(
+                f"after {int(self._agent.train_step_counter)} updates, {wrong} are not finite; resume from the last "
+                "checkpoint with a lower learning_rate, or less gradient_clipping"
+            )
+        return found
+
+    def _update(self) -> tf.Tensor:
+        experience, info = next(self._batches)
+        found = self._agent.train(experience)
+        scalars = {"loss": found.loss}
+        if isinstance(self._agent, InfoNodeAgent):
+            self._replay.update_priorities(info, found.extra["cost"])
+            scalars.update({f"{node}/loss": loss for node, loss in found.extra["loss"].items()})
+            scalars.update(found.extra["metrics"])
+        self._names = list(scalars)
+        return tf.stack([tf.reduce_mean(tf.cast(value, tf.float32)) for value in scalars.values()])

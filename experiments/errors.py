@@ -1,0 +1,5 @@
+"""What experiments raise."""
+
+
+class RunError(ValueError):
+    """A run that cannot be done as asked: says what was expected, what came, and the fix."""

@@ -1,0 +1,21 @@
+"""One cell of a sweep: `python -m experiments.run_cell CONFIG_JSON RESULT_PATH`."""
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+
+from experiments import runner
+from experiments.run_config import RunConfig
+
+
+def main(config: str, result: str) -> None:
+    """Trains, and puts the result in its place, whole or not at all."""
+    done = runner.train(RunConfig(**json.loads(config)), progress=False)
+    shutil.copyfile(os.path.join(done.folder, "result.json"), result + ".part")
+    os.replace(result + ".part", result)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

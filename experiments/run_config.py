@@ -1,0 +1,116 @@
+"""What fixes a run, and overrides of it such as `pred.f_act=inverse`."""
+from __future__ import annotations
+
+import ast
+import dataclasses
+from typing import Any, Iterable, Mapping, Optional
+
+from experiments import settings as settings_lib
+from experiments.errors import RunError
+
+# What a run of `CostPrioritizedReplay` may set, with its defaults.
+REPLAY = {
+    "max_size": 100_000,
+    "exponent": 0.6,
+    "uniform_fraction": 0.5,
+    "beta": 0.4,
+    "stride": 1,
+    "pad": True,
+}
+_GROUPED = ("replay", "settings")
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """What fixes a run, up to the order of threads and Reverb's own sampling.
+
+    Attributes:
+      env: A gym id that `suite_gym` loads, or `probe/NAME`.
+      preset: Name of an agent, see `settings.AGENTS`.
+      seed: Of TensorFlow, numpy, the environment and the agent.
+      steps: Environment steps, warm-up included; resets do not count.
+      batch_size: Windows an update.
+      train_every: Environment steps an update.
+      warmup: Random steps before the first update.
+      eval_every: Steps from one greedy evaluation, and checkpoint, to the next.
+      eval_episodes: Episodes an evaluation.
+      replay: Arguments of `CostPrioritizedReplay` that differ from `REPLAY`.
+      settings: Settings of the agent that differ from the preset's: a dict by group.
+      out: The run's folder; by default a new one under `runs/`.
+    """
+
+    env: str = "CartPole-v1"
+    preset: str = "predictive"
+    seed: int = 0
+    steps: int = 15_000
+    batch_size: int = 64
+    train_every: int = 1
+    warmup: int = 300
+    eval_every: int = 1000
+    eval_episodes: int = 10
+    replay: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    settings: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+    out: Optional[str] = None
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "train_every", "warmup", "eval_every", "eval_episodes"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise RunError(f"RunConfig.{name}={value!r}: expected a whole number from 1")
+        checked = settings_lib.check_fields("replay", dict(self.replay), REPLAY)
+        object.__setattr__(self, "replay", checked)
+        checked = settings_lib.check(self.preset, self.settings)
+        object.__setattr__(self, "settings", checked)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the record as JSON can hold it; `RunConfig(**…)` reads it back."""
+        return dataclasses.asdict(self)
+
+
+def with_overrides(config: RunConfig, overrides: Mapping[str, Any]) -> RunConfig:
+    """Returns `config` with some values changed.
+
+    Args:
+      config: The record to start from.
+      overrides: Values by name: `replay.FIELD`, a setting `GROUP.FIELD` of the preset, or
+        a field of `RunConfig`.
+
+    Raises:
+      RunError: listing the valid names, for an unknown one.
+    """
+    fields = [f.name for f in dataclasses.fields(RunConfig) if f.name not in _GROUPED]
+    changes: dict[str, Any] = {}
+    replay = dict(config.replay)
+    settings = {group: dict(values) for group, values in config.settings.items()}
+    for name, value in overrides.items():
+        group, dot, field = name.partition(".")
+        if not dot:
+            if name not in fields:
+                raise RunError(
+                    f"override {name!r}: expected GROUP.FIELD with a group of "
+                    f"{['replay', *settings_lib.groups(config.preset)]}, or one of {fields}"
+                )
+            changes[name] = value
+        elif group == "replay":
+            replay[field] = value
+        else:
+            settings.setdefault(group, {})[field] = value
+    return dataclasses.replace(config, replay=replay, settings=settings, **changes)
+
+
+def parse_overrides(texts: Iterable[str]) -> dict[str, Any]:
+    """Returns overrides from texts such as `pred.f_act=inverse` and `pred.hidden=(64, 64)`.
+
+    Raises:
+      RunError: for a text without `=`.
+    """
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise RunError(f"override {text!r}: expected NAME=VALUE, such as pred.f_act=inverse")
+        try:
+            found[name.strip()] = ast.literal_eval(value.strip())
+        except (ValueError, SyntaxError):
+            found[name.strip()] = value.strip()  # A bare word is a string.
+    return found

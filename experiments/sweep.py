@@ -1,0 +1,128 @@
+"""Many runs: variants by seeds in worker processes, a cell at a time, resumable.
+
+Cells are kept under runs/<name>/cells/, one JSON each: a cell that is there is not run again.
+The results go to docs/results/<name>/: raw.csv, table.md, curves.png.
+"""
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import time
+from typing import Any, Mapping, Optional, Sequence
+
+from experiments import results
+from experiments.errors import RunError
+from experiments.run_config import RunConfig, with_overrides
+
+_THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+_LOG_LINES = 15
+
+
+@dataclasses.dataclass(frozen=True)
+class Sweep:
+    """What to run.
+
+    Attributes:
+      name: Of the results' folder.
+      base: What all runs share.
+      variants: Overrides by variant, as `with_overrides` takes them.
+      seeds: The seeds of each variant.
+      bar: Interquartile mean of the final returns to reach, if there is one.
+    """
+
+    name: str
+    base: RunConfig
+    variants: Mapping[str, Mapping[str, Any]]
+    seeds: Sequence[int]
+    bar: Optional[float] = None
+
+    def cells(self) -> dict[str, RunConfig]:
+        """Returns every run by `variant-seedK`.
+
+        Raises:
+          RunError: if a variant's overrides do not fit.
+        """
+        return {
+            f"{variant}-seed{seed}": with_overrides(self.base, {**overrides, "seed": seed})
+            for variant, overrides in self.variants.items()
+            for seed in self.seeds
+        }
+
+
+def run(
+    sweep: Sweep, workers: int = 2, cell_deadline_s: float = 3600.0, runs: str = "runs", docs: str = "docs/results"
+) -> dict[str, results.Summary]:
+    """Runs what is missing and writes the results.
+
+    Args:
+      sweep: What to run.
+      workers: Processes at a time, one TensorFlow thread each.
+      cell_deadline_s: A run that takes longer is killed.
+      runs: Folder of the cells and of their run folders.
+      docs: Folder of the results.
+
+    Returns:
+      Summaries by variant.
+
+    Raises:
+      RunError: if cells failed, after the others are done; or were run with other settings.
+    """
+    cells, home = sweep.cells(), os.path.join(os.path.realpath(runs), sweep.name)
+    os.makedirs(os.path.join(home, "cells"), exist_ok=True)
+    missing = [name for name, config in cells.items() if not _is_done(_cell(home, name), config)]
+    print(f"sweep {sweep.name}: {len(cells)} cells, {len(cells) - len(missing)} done before", flush=True)
+    failures = {}
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        jobs = {pool.submit(_run_cell, home, name, cells[name], cell_deadline_s): name for name in missing}
+        for job in concurrent.futures.as_completed(jobs):
+            name, failure = jobs[job], job.result()
+            print(f"  {name}: {failure.splitlines()[0] if failure else 'done'}", flush=True)
+            if failure:
+                failures[name] = failure
+    found = {n: results.read_cell(_cell(home, n)) for n in cells if n not in failures}
+    summaries = {}
+    if found:
+        by_variant = {
+            v: {s: found[f"{v}-seed{s}"] for s in sweep.seeds if f"{v}-seed{s}" in found} for v in sweep.variants
+        }
+        summaries = results.write(os.path.join(docs, sweep.name), sweep.name, by_variant, sweep.bar)
+    if failures:
+        told = "\n".join(f"--- {name}: {failure}" for name, failure in failures.items())
+        raise RunError(f"{len(failures)} of {len(cells)} cells failed; run the sweep again to retry them\n{told}")
+    return summaries
+
+
+def _cell(home: str, name: str) -> str:
+    return os.path.join(home, "cells", f"{name}.json")
+
+
+def _is_done(path: str, config: RunConfig) -> bool:
+    """Returns whether the cell is there, with this config."""
+    if not os.path.exists(path):
+        return False
+    with open(path, encoding="utf-8") as file:
+        had = RunConfig(**json.load(file)["config"])
+    if dataclasses.replace(had, out=None) != dataclasses.replace(config, out=None):
+        raise RunError(f"cell {path!r} was run with other settings; rename the sweep, or remove that file")
+    return True
+
+
+def _run_cell(home: str, name: str, config: RunConfig, deadline_s: float) -> Optional[str]:
+    """Runs one cell in a process of its own; returns why it failed, or None."""
+    out = os.path.join(home, f"{name}-{time.strftime('%Y%m%d-%H%M%S')}")
+    config = dataclasses.replace(config, out=out)
+    env = {**os.environ, **dict.fromkeys(_THREADS, "1"), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-m", "experiments.run_cell", json.dumps(config.to_json()), _cell(home, name)]
+    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    with open(os.path.join(home, f"{name}.log"), "w+", encoding="utf-8") as log:
+        try:
+            done = subprocess.run(command, env=env, cwd=here, stdout=log, stderr=log, timeout=deadline_s, check=False)
+        except subprocess.TimeoutExpired:
+            return f"took more than {deadline_s:g} s and was killed; raise cell_deadline_s, or ask for fewer steps"
+        log.seek(0)
+        tail = "".join(log.readlines()[-_LOG_LINES:])
+    return None if done.returncode == 0 else f"exit status {done.returncode}; {log.name} ends with\n{tail}"

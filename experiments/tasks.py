@@ -1,0 +1,31 @@
+"""Environments by name."""
+from __future__ import annotations
+
+from tf_agents.environments import py_environment, suite_gym
+
+from experiments.errors import RunError
+from infonodes.environments import probes
+
+PROBE = "probe/"
+
+
+def load(name: str) -> py_environment.PyEnvironment:
+    """Returns the environment `name`.
+
+    Args:
+      name: A gym id, or `probe/NAME`.
+
+    Raises:
+      RunError: for an unknown name.
+    """
+    if name.startswith(PROBE):
+        if name[len(PROBE):] not in probes.NAMES:
+            raise RunError(f"env {name!r}: expected one of {[PROBE + n for n in probes.NAMES]}")
+        return probes.load(name[len(PROBE):])
+    try:
+        return suite_gym.load(name)
+    except Exception as error:  # gym's own errors are many
+        raise RunError(
+            f"env {name!r}: gym could not load it ({type(error).__name__}: {error}); expected a gym id such as "
+            f"CartPole-v1, with its extra installed, or probe/NAME with one of {probes.NAMES}"
+        ) from error
