@@ -76,19 +76,19 @@ _TASK = flags.DEFINE_enum("task", "cartpole", tuple(TASKS), "Which figure.")
 def build() -> sweep.Sweep:
     """Returns the sweep that the flags ask for."""
     task = TASKS[_TASK.value]
-    base = task.base if sweep_flags.STEPS.value is None else dataclasses.replace(task.base, steps=sweep_flags.STEPS.value)
+    base = dataclasses.replace(task.base, steps=sweep_flags.STEPS.value or task.base.steps)
     return sweep.Sweep(_TASK.value, base, task.variants, range(sweep_flags.SEEDS.value or task.seeds), task.bar)
 
 
 def main(argv: list) -> None:
     """Runs what is missing, prints the figure, and exits with 1 on a miss."""
     del argv
-    task, asked = TASKS[_TASK.value], build()
+    task = TASKS[_TASK.value]
     try:
-        found = sweep.run(asked, sweep_flags.WORKERS.value)
+        found = sweep.run(build(), sweep_flags.WORKERS.value)
     except RunError as error:
         raise SystemExit(f"error: {error}") from error
-    print(f"{task.question}\n{results.table(asked.name, found, task.bar)}")
+    print(f"{task.question}\n{results.table(_TASK.value, found, task.bar)}")
     judged = next(iter(task.variants))
     if found[judged].middle < task.bar:
         raise SystemExit(f"miss: {judged} {found[judged].middle:.4g}, bar {task.bar:g}")

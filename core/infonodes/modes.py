@@ -18,10 +18,11 @@ class Modes:
         `random`: actuators ignore what they are asked (warm-up).
       greedy: Evaluate: no exploration, no sampling where a best choice exists.
       train_policy: Train acting parts (`f_act`, RLNodes).
-      train_world_model: Train perception and prediction.
+      train_world_model: Learn from prediction errors; what other losses are on still reach
+        perception and prediction.
       train_rewards: Train reward, continuation and value heads.
       dream: Night-dreaming: also train acting parts on imagined ticks.
-      self_modification: Let nodes that can grow and prune do so.
+      self_modification: Let nodes that can grow and prune do so; none can yet.
     """
 
     collect: str = "policy"

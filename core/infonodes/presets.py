@@ -10,6 +10,7 @@ from tf_agents.agents.sac import sac_agent, tanh_normal_projection_network
 from tf_agents.agents.ddpg import critic_network
 from tf_agents.networks import actor_distribution_network, q_network
 from tf_agents.trajectories import time_step as ts
+from tf_agents.utils import common
 
 from infonodes.agent import InfoNodeAgent
 from infonodes.info_nodes.info_node import InfoNode
@@ -28,7 +29,7 @@ LEARNING_RATE = 1e-3
 def dqn(
     fc_layers: tuple[int, ...] = (100, 50), learning_rate: float = LEARNING_RATE, **kwargs: Any
 ) -> AgentFn:
-    """Returns a maker of TF-Agents' DqnAgent, with TF-Agents' own defaults but for `kwargs`."""
+    """Returns a maker of TF-Agents' DqnAgent: its own defaults, but for squared errors and `kwargs`."""
 
     def make(time_step_spec: ts.TimeStep, action_spec: Spec, counter: tf.Variable) -> dqn_agent.DqnAgent:
         return dqn_agent.DqnAgent(
@@ -36,7 +37,7 @@ def dqn(
             action_spec,
             q_network=q_network.QNetwork(time_step_spec.observation, action_spec, fc_layer_params=fc_layers),
             optimizer=tf.keras.optimizers.legacy.Adam(learning_rate),
-            td_errors_loss_fn=dqn_agent.element_wise_squared_loss,
+            td_errors_loss_fn=common.element_wise_squared_loss,
             train_step_counter=counter,
             **kwargs,
         )
@@ -163,7 +164,7 @@ def planning(
     reward: RewardSettings = RewardSettings(),
     **agent_kwargs: Any,
 ) -> InfoNodeAgent:
-    """`predictive`, collecting and evaluating by day-dreaming `planning_horizon` ticks ahead."""
+    """`predictive`, collecting and evaluating by day-dreaming `planning_horizon` controls ahead."""
     modes = agent_kwargs.pop("modes", Modes()).replace(collect="planning")
     return predictive(time_step_spec, action_spec, pred, reward, modes=modes, **agent_kwargs)
 

@@ -76,8 +76,8 @@ class Experience(NamedTuple):
       neighbors: The same of its neighbours; empty while perception runs.
       state: The node's own states, `[B, T, ...]`.
       decision: What the node recorded of its own tick (`decision_spec`).
-      controls: What the controls above it in the graph did at t, encoded as floats,
-        by name, `[B, T, U]`.
+      controls: What the controls that stand before it in the graph did at t, encoded as
+        floats, by name, `[B, T, U]`.
       step_type: int32 `[B, T]`; frame t with LAST starts a boundary, not a move.
       next_step_type: int32 `[B, T]`.
       reward: `[B, T]`.

@@ -89,6 +89,12 @@ class Case:
         return trajectory_of(self.agent, 4, self.agent.train_sequence_length)
 
 
+@functools.lru_cache(maxsize=None)
+def case_of(name: str) -> Case:
+    """Returns the case of this name, the same one to all tests."""
+    return Case(name)
+
+
 class NumpyPolicy(py_tf_eager_policy.PyTFEagerPolicy):
     """For batched Python environments, which refuse the tensors that the stock class returns."""
 

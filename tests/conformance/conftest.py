@@ -7,9 +7,25 @@ import conformance_cases as cases
 import pytest
 
 
-@pytest.fixture(
-    scope="module",
-    params=[*cases.FAST, *(pytest.param(name, marks=pytest.mark.slow) for name in cases.SLOW)],
-)
+def _fixture(fast):
+    rest = [name for name in (*cases.FAST, *cases.SLOW) if name not in fast]
+    params = [*fast, *(pytest.param(name, marks=pytest.mark.slow) for name in rest)]
+    return pytest.fixture(scope="module", params=params)
+
+
+@_fixture(cases.FAST)
 def case(request):
-    return cases.Case(request.param)
+    """For tests of a second: four presets always, the others with the slow tests."""
+    return cases.case_of(request.param)
+
+
+@_fixture(("reactive-discrete", "predictive-discrete"))
+def heavy_case(request):
+    """For tests that trace a lot."""
+    return cases.case_of(request.param)
+
+
+@_fixture(("reactive-discrete",))
+def heaviest_case(request):
+    """For tests that take ten seconds on a graph of predictive nodes."""
+    return cases.case_of(request.param)

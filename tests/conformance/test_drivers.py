@@ -143,8 +143,9 @@ def test_seeds_repeat_a_run(case):
         np.testing.assert_array_equal(a, b)
 
 
-def test_traces_once(case):
+def test_traces_once(heavy_case):
     """A whole run, first steps, terminal ones and training, is one trace of each."""
+    case = heavy_case
     agent = case.make()
     env = case.env()
     policy = py_tf_eager_policy.PyTFEagerPolicy(agent.collect_policy, use_tf_function=True)
@@ -154,7 +155,10 @@ def test_traces_once(case):
     # The second is for `()`, which PyDriver takes for a state at first.
     assert policy._policy_action_fn.experimental_get_tracing_count() <= 2
     train = common.function(agent.train)
+    counts = []
     for _ in range(3):
         train(case.experience)
-    assert train.experimental_get_tracing_count() == 1
-    assert agent._compiled_update.experimental_get_tracing_count() == 1
+        counts.append([f.experimental_get_tracing_count() for f in (train, agent._compiled_update)])
+    # TF traces a function twice in whose first trace variables are made, as RLNodes' agents do.
+    assert max(counts[0]) <= (2 if case.preset == "reactive" else 1)
+    assert counts[0] == counts[1] == counts[2]

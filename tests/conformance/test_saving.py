@@ -28,16 +28,18 @@ def spread(agent):
         v.assign_add(tf.cast(0.3 * noise, v.dtype))
 
 
-def test_policy_saver(case, tmp_path):
+def test_policy_saver(heavy_case, tmp_path):
     """The exported policy does what the agent does, over three steps with state."""
+    case = heavy_case
     policy_saver.PolicySaver(case.agent.policy, batch_size=None).save(str(tmp_path))
     loaded = tf.saved_model.load(str(tmp_path))
     steps = cases.some_steps(case, 3, batch=2)
     assert_same(cases.greedy_actions(loaded, steps, 2), cases.greedy_actions(case.agent.policy, steps, 2))
 
 
-def test_saved_model_trigger(case, tmp_path):
+def test_saved_model_trigger(heaviest_case, tmp_path):
     """Exports greedy, collect and raw policy; a distributed actor runs the collect one."""
+    case = heaviest_case
     step = train_utils.create_train_step()
     trigger = triggers.PolicySavedModelTrigger(str(tmp_path), case.agent, step, interval=1)
     step.assign_add(1)
@@ -57,8 +59,9 @@ def test_saved_model_trigger(case, tmp_path):
         assert (tmp_path / name / "saved_model.pb").exists() or (tmp_path / "checkpoints").exists()
 
 
-def test_checkpoint(case, tmp_path):
+def test_checkpoint(heavy_case, tmp_path):
     """Agent and optimiser come back: the next update of a fresh agent is the same one."""
+    case = heavy_case
     first = case.make()
     first.train(case.experience)
     common.Checkpointer(str(tmp_path), max_to_keep=1, agent=first).save(0)

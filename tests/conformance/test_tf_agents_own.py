@@ -13,11 +13,10 @@ import sys
 import pytest
 
 MAIN = pathlib.Path(__file__).with_name("tf_agents_own_main.py")
-PRESETS = ["predictive", "reactive"]
 slow = pytest.mark.slow
 
 
-def run(*arguments, timeout=240):
+def run(*arguments, timeout=900):
     """Returns what the process wrote; fails with its end if it failed."""
     done = subprocess.run(
         [sys.executable, str(MAIN), *arguments],
@@ -28,7 +27,7 @@ def run(*arguments, timeout=240):
     return done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", ["reactive", pytest.param("predictive", marks=slow)])
 def test_actor(preset):
     """ActorTest: 4 tests."""
     assert "OK" in run("actor", preset)
@@ -39,7 +38,7 @@ def learner(*tests):
 
 
 @pytest.mark.parametrize("preset, tests", [
-    ("reactive", learner("testLearnerRun", "testLearnerLoss")),
+    pytest.param("reactive", learner("testLearnerRun", "testLearnerLoss"), marks=slow),
     ("predictive", learner(
         "testLearnerRun", "testLearnerLoss", "testLearnerLossPassExperience",
         "testLearnerAssertInvalidIterations",
@@ -61,7 +60,7 @@ def test_learner_all():
     assert "OK" in run("learner", "predictive", timeout=1800)
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", ["predictive", pytest.param("reactive", marks=slow)])
 def test_dqn_example(preset, tmp_path):
     """Warm-up, collect, train, save and evaluate, by tf_agents.examples.dqn.dqn_train_eval."""
     assert "example done" in run("example", preset, str(tmp_path))

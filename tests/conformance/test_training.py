@@ -53,9 +53,8 @@ def test_loss_and_train_agree(case):
 
 
 @pytest.mark.parametrize("part", ["action", "train"])
-def test_compiles_by_xla(case, part, request):
-    if not (case.name in ("reactive-discrete", "predictive-discrete") or request.config.getoption("-m") != "not slow"):
-        pytest.skip("seconds of compilation; runs with the slow tests")
+def test_compiles_by_xla(heavy_case, part):
+    case = heavy_case
     agent = case.agent
     if part == "action":
         run = tf.function(agent.policy.action, jit_compile=True, autograph=False)
@@ -70,7 +69,9 @@ def test_compiles_by_xla(case, part, request):
             assert np.all(np.isfinite(leaf))
 
 
-@pytest.mark.parametrize("make_env", [FakeEnvironment, FakeEnvironment.continuous])
+@pytest.mark.parametrize("make_env", [
+    FakeEnvironment, pytest.param(FakeEnvironment.continuous, marks=pytest.mark.slow),
+])
 def test_ppo_learner(make_env, tmp_path):
     """On policy: a queue read once, PPOLearner, several epochs of the inner agent a step."""
     env = make_env(episode_length=7)
@@ -109,8 +110,9 @@ def test_weights_are_accepted(case):
     np.testing.assert_allclose(2.0 * ones, twos, rtol=1e-5)
 
 
-def test_train_in_a_function(case):
+def test_train_in_a_function(heavy_case):
     """`common.function(agent.train)`, as every stock example has it, is the eager call."""
+    case = heavy_case
     one, other = case.make(), case.make()
     for a, b in zip(one.variables, other.variables):
         b.assign(a)

@@ -37,6 +37,17 @@ def make_agent(time_step_spec, action_spec, train_step, jit_compile=None):
     return presets.predictive(time_step_spec, action_spec, pred, RewardSettings(hidden=8), **shared)
 
 
+class Flushing:
+    """Waits for Reverb at each frame: ActorTest counts at once what was written."""
+
+    def __init__(self, observer):
+        self._observer = observer
+
+    def __call__(self, frame):
+        self._observer(frame)
+        self._observer.flush()
+
+
 def actor_main():
     from tf_agents.train import actor_test
 
@@ -49,7 +60,7 @@ def actor_main():
             buffer, observer = replay_buffer_utils.get_reverb_buffer_and_observer(
                 agent.collect_data_spec, sequence_length=TIME, replay_capacity=1000, port=rb_port
             )
-            return env, agent, train_step, buffer, observer
+            return env, agent, train_step, buffer, Flushing(observer)
 
     globals()["OurActorTest"] = OurActorTest
 
@@ -60,9 +71,9 @@ def learner_main():
     def create(action_spec, time_step_spec, train_step, batch_size):
         agent = make_agent(time_step_spec, action_spec, train_step, jit_compile=False)
         # Output layers that start at zero pass no gradient back at first; the tests look for
-        # optimiser slots that move with the first step.
-        for variable in agent.trainable_variables:
-            variable.assign_add(tf.fill(variable.shape, 0.01))
+        # optimiser slots that move with the first step, by more than 1e-12.
+        for i, variable in enumerate(agent.trainable_variables):
+            variable.assign_add(tf.random.stateless_normal(variable.shape, [0, i]))
         data = trajectory_of(agent, batch_size, TIME, episode_length=50)
 
         def dataset_fn():

@@ -171,6 +171,7 @@ class TestPredNode(NodeContract):
         ]
 
 
+@pytest.mark.slow
 class TestPredNodeTwoControls(TestPredNode):
     """Candidates of two controls are drawn, and XLA draws others: stateless, but not the same."""
 
@@ -186,6 +187,7 @@ class TestPredNodeInverse(TestPredNode):
     changes = {"f_act": "inverse"}
 
 
+@pytest.mark.slow
 class TestPredNodeInverseDiscrete(TestPredNode):
     changes = {"f_act": "inverse"}
     action_spec = ONE_OF_THREE
@@ -251,6 +253,7 @@ class TestPredNodeAbove(TestPredNode):
         ]
 
 
+@pytest.mark.slow
 class TestPredNodeAboveInverse(TestPredNodeAbove):
     changes = {"f_act": "inverse"}
 
@@ -288,6 +291,7 @@ class TestRewardNodeCurious(TestRewardNode):
     action_spec = ONE_FLOAT
 
 
+@pytest.mark.slow
 class TestRewardNodeHold(TestRewardNode):
     hold = 2
 
@@ -309,6 +313,7 @@ class TestRLNodeDqn(NodeContract):
         ]
 
 
+@pytest.mark.slow
 class TestRLNodeShapesParents(TestRLNodeDqn):
     arguments = {"reward": "intrinsic", "shape_parents": True}
 

@@ -228,7 +228,8 @@ class InfoNode(tf.Module, metaclass=abc.ABCMeta):
         Args:
           parents: Recomputed states of the parents, `[B, T, ...]`.
           recorded: The node's states before each tick as recorded, `[B, T, ...]`.
-          experience: Step types and controls; its `parents` and `state` are empty.
+          experience: Step types, controls, decision and the like; its `state` is `recorded`
+            and its `neighbors` are empty.
 
         Returns:
           The node's recomputed states `[B, T, ...]`.
@@ -257,7 +258,7 @@ class InfoNode(tf.Module, metaclass=abc.ABCMeta):
         return self._learned()
 
     def after_update(self, experience: Experience, step: tf.Tensor) -> None:
-        """Moves slow copies and running statistics, after the optimiser's step."""
+        """Moves slow copies and running statistics, each update, before the optimiser's step."""
         self._after_update(experience, step)
 
     def initialize(self) -> None:

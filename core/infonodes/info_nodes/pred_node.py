@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Callable, Iterable, Mapping, Optional, Union
 
 import gin
@@ -10,6 +11,7 @@ from tf_agents.specs import tensor_spec
 
 from infonodes.info_nodes import acting
 from infonodes.info_nodes.info_node import SCALAR, InfoNode, pick_target, where_row
+from infonodes.networks.gated import Gated
 from infonodes.networks.mlp import EnsembleMLP, Joined, mlp
 from infonodes.networks.rowwise import rowwise
 from infonodes.networks.slow import Slow
@@ -34,7 +36,7 @@ class PredSettings:
       unroll: K, predictions ahead in the loss.
       starts: Frames of a window that predictions start from, evenly spread.
       hold: Ticks that a target for a control is held, and one prediction spans.
-      slow_rate: Rate of the slow copies (targets, and evaluation); 1 switches them off.
+      slow_rate: Rate of the slow copies (targets, and evaluation); at 1 they lag by one update.
       greedy_slow: Perceive and act with the slow copies in greedy mode: weights averaged
         over updates evaluate steadier than the last ones.
       inverse_weight: Weight of the inverse-dynamics loss, which also keeps latents from
@@ -45,7 +47,7 @@ class PredSettings:
       damping: ρ of complex consensus.
       rounds: Rounds of complex consensus.
       private: Share of the latent that neighbours leave alone.
-      options: Most candidates for the controls, a tick.
+      options: Candidates that controls are asked for, a tick; a discrete one gives all it has.
       detach_parents: Stop gradients into the parents' encoders.
       use_precision: Weigh errors by their running precision in the cost.
     """
@@ -167,8 +169,8 @@ class PredNode(InfoNode):
         if f_abs is None:
             # A softmax of small numbers is flat: start it sharp enough to tell inputs apart.
             sharp = 3.0 if cfg.norm == "simnorm" else 1.0
-            f_abs = mlp(cfg.hidden, size, False, cfg.norm, sharp, name="f_abs")
-            f_abs = Joined(f_abs) if self.recurrent else f_abs
+            make = Gated if self.recurrent else functools.partial(mlp, normalise=False)
+            f_abs = make(hidden=cfg.hidden, size=size, output=cfg.norm, output_scale=sharp, name="f_abs")
         if f_pred is None:
             f_pred = Joined(mlp(cfg.hidden, size, normalise=False, output=cfg.norm, name="f_pred"))
         self.f_abs = Slow(f_abs, cfg.slow_rate, *((x, z) if self.recurrent else (x,)))
@@ -490,7 +492,7 @@ class PredNode(InfoNode):
     # -- learning --------------------------------------------------------------------------
 
     def joined_controls(self, experience: Experience) -> tf.Tensor:
-        """Returns what this node's controls did, for nodes below it too: `[B, T, U]`."""
+        """Returns what this node's controls did, from a child's experience too: `[B, T, U]`."""
         done = [experience.controls[c] for c in self.control_names]
         return tf.concat(done, -1) if done else tf.zeros(outer_shape(experience.step_type, 2) + [0])
 

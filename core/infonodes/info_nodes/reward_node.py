@@ -32,10 +32,10 @@ class RewardSettings:
       hidden: Widths of the heads' hidden layers.
       value_heads: Heads of the value ensemble.
       pessimism: Standard deviations across the heads taken off their mean.
-      horizon: Ticks rolled out before a choice in mode `policy`.
+      horizon: Controls in a sequence that is rolled out before a choice in mode `policy`.
       planning_horizon: The same in mode `planning`.
-      repeat: Ticks that each control of a sequence is held while it is rolled out: what a
-        single tick changes is small against the value's error.
+      repeat: Predictions that each control of a sequence is held for while it is rolled
+        out: what a single tick changes is small against the value's error.
       width: Most control sequences rolled out.
       epsilon: Chance of a random option while collecting, at first.
       final_epsilon: The same, at last.
@@ -93,7 +93,8 @@ class RewardNode(InfoNode):
     sees   the reward, and z of one PredNode
     keeps  value [], cost []
     says   to the PredNode: the reachable latent that is worth most
-             q(u) = (1−γ) r̂(z, ẑ') + γ [ĉ V(ẑ') + (1−ĉ) terminal],  ẑ' = f_pred(z, u)
+             q(u) = (1−γ) r̂ + γ [ĉ V(ẑ') + (1−ĉ) terminal],  ẑ' = f_pred(z, u)
+             r̂ and ĉ of (z, u, ẑ'): a control may be paid for without a trace in ẑ'
     costs  max(set point − r, 0)
     ```
 
@@ -147,7 +148,7 @@ class RewardNode(InfoNode):
         z = tf.zeros([1, pred.settings.latent_size])
         outlook = Joined(mlp((cfg.hidden,), 2, normalise=False, output_scale=0.1, name="outlook"))
         value = EnsembleMLP(cfg.value_heads, cfg.hidden, 1, zero_output=True, name="value")
-        self._outlook = Slow(outlook, cfg.slow_rate, z, z)
+        self._outlook = Slow(outlook, cfg.slow_rate, z, tf.zeros([1, pred.option_size]), z)
         self._value = Slow(value, cfg.slow_rate, z)
         self._gamma = cfg.gamma**pred.settings.hold
         self._interest = None
@@ -195,9 +196,11 @@ class RewardNode(InfoNode):
             mean -= self.settings.pessimism * tf.math.reduce_std(heads, axis=-1)
         return self._low + self._range * mean
 
-    def outlook(self, z: tf.Tensor, z_next: tf.Tensor, slow: bool = False) -> Outlook:
-        """Returns reward and continuation of moves between latents `[..., D]`."""
-        reward, proceeds = tf.unstack(self._outlook(z, z_next, slow=slow), axis=-1)
+    def outlook(
+        self, z: tf.Tensor, controls: tf.Tensor, z_next: tf.Tensor, slow: bool = False
+    ) -> Outlook:
+        """Returns reward and continuation of moves `[..., D]`, `[..., U]`, `[..., D]`."""
+        reward, proceeds = tf.unstack(self._outlook(z, controls, z_next, slow=slow), axis=-1)
         reward = self._low + self._range * tf.clip_by_value(reward, 0.0, 1.0)
         return Outlook(reward, tf.sigmoid(proceeds))
 
@@ -218,7 +221,7 @@ class RewardNode(InfoNode):
         first = z
         for h in range(controls.shape[2]):
             z_next = pred.predict(z, controls[:, :, h], slow=slow)
-            seen = self.outlook(z, z_next, slow=slow)
+            seen = self.outlook(z, controls[:, :, h], z_next, slow=slow)
             worth += alive * ((1 - self._gamma) * seen.reward + self._gamma * (1 - seen.proceeds) * self.terminal)
             if cfg.curiosity:
                 interest += reach * (1 - cfg.curiosity_gamma) * pred.information_gain(z, controls[:, :, h])
@@ -320,7 +323,8 @@ class RewardNode(InfoNode):
         targets = self._targets(window, moved)
         reward = (self._signal_of(window) - self._low) / self._range
         now, following, mask = imagined[:, :-1], imagined[:, 1:], moved[:, :ahead]
-        raw_reward, proceeds = tf.unstack(self._outlook(now, following), axis=-1)
+        done = self.peer(self._pred_name).joined_controls(window)[:, :ahead]
+        raw_reward, proceeds = tf.unstack(self._outlook(now, done, following), axis=-1)
         errors = {
             "reward": (raw_reward - reward[:, :ahead]) ** 2,
             "continuation": tf.nn.sigmoid_cross_entropy_with_logits(

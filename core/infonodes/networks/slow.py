@@ -15,7 +15,7 @@ class Slow(tf.Module):
 
     Attributes:
       fast: The network that is trained.
-      slow: Its copy; the same object if the network has no variables.
+      slow: Its copy; the same object if the network is a plain function.
     """
 
     def __init__(self, network: Callable[..., Any], rate: float, *example: tf.Tensor, name: str = "slow"):
