@@ -83,17 +83,22 @@ def run(
             print(f"  {name}: {failure.splitlines()[0] if failure else 'done'}", flush=True)
             if failure:
                 failures[name] = failure
-    found = {n: results.read_cell(_cell(home, n)) for n in cells if n not in failures}
+    found = read(sweep, runs)
     summaries = {}
-    if found:
-        by_variant = {
-            v: {s: found[f"{v}-seed{s}"] for s in sweep.seeds if f"{v}-seed{s}" in found} for v in sweep.variants
-        }
-        summaries = results.write(os.path.join(docs, sweep.name), sweep.name, by_variant, sweep.bar)
+    if any(found.values()):
+        summaries = results.write(os.path.join(docs, sweep.name), sweep.name, found, sweep.bar)
     if failures:
         told = "\n".join(f"--- {name}: {failure}" for name, failure in failures.items())
         raise RunError(f"{len(failures)} of {len(cells)} cells failed; run the sweep again to retry them\n{told}")
     return summaries
+
+
+def read(sweep: Sweep, runs: str = "runs") -> dict[str, dict[int, list[tuple[int, float]]]]:
+    """Returns the evaluations of the cells that are there, by variant and seed."""
+    home = os.path.join(os.path.realpath(runs), sweep.name)
+    paths = {(v, s): _cell(home, f"{v}-seed{s}") for v in sweep.variants for s in sweep.seeds}
+    there = {key: results.read_cell(path) for key, path in paths.items() if os.path.exists(path)}
+    return {v: {s: there[v, s] for s in sweep.seeds if (v, s) in there} for v in sweep.variants}
 
 
 def _cell(home: str, name: str) -> str:

@@ -1,7 +1,7 @@
 """The agent: perception re-run on replay, one tape, one optimiser step."""
 from __future__ import annotations
 
-from typing import Any, Callable, Iterable, NamedTuple, Optional, Union
+from typing import Callable, Iterable, NamedTuple, Optional, Union
 
 import gin
 import tensorflow as tf

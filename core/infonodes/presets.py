@@ -5,9 +5,9 @@ from typing import Any, Callable, Optional
 
 import gin
 import tensorflow as tf
+from tf_agents.agents.ddpg import critic_network
 from tf_agents.agents.dqn import dqn_agent
 from tf_agents.agents.sac import sac_agent, tanh_normal_projection_network
-from tf_agents.agents.ddpg import critic_network
 from tf_agents.networks import actor_distribution_network, q_network
 from tf_agents.trajectories import time_step as ts
 from tf_agents.utils import common
@@ -24,6 +24,10 @@ from infonodes.types import Spec
 # Frames of a replayed window: five moves, for five-step value targets.
 WINDOW = 6
 LEARNING_RATE = 1e-3
+# Latents with memory: predictions start from all frames that leave room for them, so that
+# what a late frame needs reaches back to an early one. Simplex latents forgot the cue of the
+# T-maze probe; layer-normalised ones keep it.
+MEMORY = PredSettings(norm="layernorm", starts=8)
 
 
 def dqn(
@@ -132,7 +136,8 @@ def predictive(
     Args:
       time_step_spec: The environment's.
       action_spec: The same.
-      pred: Settings of the PredNode `pred`.
+      pred: Settings of the PredNode `pred`; `MEMORY` instead of the default ones for a
+        recurrent node.
       reward: Settings of the RewardNode `value`.
       recurrent: Give the PredNode memory; replay then wants longer windows.
       **agent_kwargs: Passed on to `InfoNodeAgent`.
@@ -140,6 +145,8 @@ def predictive(
     Returns:
       The agent. Nodes: `obs…`, `reward`, `act…`, `pred`, `value`.
     """
+    if recurrent and pred == PredSettings():
+        pred = MEMORY
     sensors, actuators = _shell(time_step_spec, action_spec)
     nodes = [
         *sensors,

@@ -89,7 +89,7 @@ class Case:
         return trajectory_of(self.agent, 4, self.agent.train_sequence_length)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def case_of(name: str) -> Case:
     """Returns the case of this name, the same one to all tests."""
     return Case(name)

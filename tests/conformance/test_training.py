@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tf_agents.agents import test_util
+from tf_agents.policies import py_tf_eager_policy
 from tf_agents.train import actor, learner, ppo_learner
 from tf_agents.train.utils import train_utils
-from tf_agents.policies import py_tf_eager_policy
 from tf_agents.utils import common, test_utils
 
 from infonodes.replay import CostPrioritizedReplay, FifoReplay

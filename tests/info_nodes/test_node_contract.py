@@ -3,8 +3,8 @@ from __future__ import annotations
 
 import pytest
 import tensorflow as tf
-from tf_agents.agents.dqn import dqn_agent
 from tf_agents.agents.categorical_dqn import categorical_dqn_agent
+from tf_agents.agents.dqn import dqn_agent
 from tf_agents.agents.ppo import ppo_clip_agent
 from tf_agents.networks import actor_distribution_network, categorical_q_network, q_network, value_network
 from tf_agents.specs import tensor_spec

@@ -42,7 +42,8 @@ class RewardSettings:
       epsilon_steps: Train steps from the first to the last, linearly.
       quantile: Of predicted values, that the set point follows.
       margin: Share of the reward range that the set point lies above the quantile.
-      curiosity: Weight of information gain in what a candidate is worth; 0 for none.
+      curiosity: Weight of information gain in what a candidate is worth while collecting;
+        0 for none.
       curiosity_gamma: Discount of the value of information gain.
       slow_rate: Rate of the slow copies.
     """
@@ -204,13 +205,16 @@ class RewardNode(InfoNode):
         reward = self._low + self._range * tf.clip_by_value(reward, 0.0, 1.0)
         return Outlook(reward, tf.sigmoid(proceeds))
 
-    def score(self, z: tf.Tensor, controls: tf.Tensor, slow: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
+    def score(
+        self, z: tf.Tensor, controls: tf.Tensor, slow: bool = False, curious: bool = False
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Values control sequences by rolling the PredNode's model out.
 
         Args:
           z: `[B, D]`.
           controls: `[B, W, H, U]`.
           slow: Use the slow copies.
+          curious: Add what the moves would teach.
 
         Returns:
           Normalised values `[B, W]`, and the first latents on the way `[B, W, D]`.
@@ -223,14 +227,14 @@ class RewardNode(InfoNode):
             z_next = pred.predict(z, controls[:, :, h], slow=slow)
             seen = self.outlook(z, controls[:, :, h], z_next, slow=slow)
             worth += alive * ((1 - self._gamma) * seen.reward + self._gamma * (1 - seen.proceeds) * self.terminal)
-            if cfg.curiosity:
+            if curious:
                 interest += reach * (1 - cfg.curiosity_gamma) * pred.information_gain(z, controls[:, :, h])
                 reach *= cfg.curiosity_gamma * seen.proceeds
             alive *= self._gamma * seen.proceeds
             first = z_next if h == 0 else first
             z = z_next
         worth += alive * self.value(z, slow=slow)
-        if cfg.curiosity:
+        if curious:
             interest += reach * tf.nn.softplus(self._interest(z, slow=slow)[..., 0])
             worth += cfg.curiosity * self._range * interest
         return worth, first
@@ -257,7 +261,8 @@ class RewardNode(InfoNode):
         paths = planning.sequences(options.shape[1], horizon, cfg.width, tick.fold(1).seed)
         paths = tf.repeat(paths, cfg.repeat, axis=1)
         controls = tf.gather(options, paths, axis=1)  # [B, W, H, U]
-        worth, first = self.score(pred_state["z"], controls, slow=pred.slow_in(tick))
+        curious = cfg.curiosity > 0 and not modes.greedy
+        worth, first = self.score(pred_state["z"], controls, pred.slow_in(tick), curious)
         choice = tf.argmax(worth, axis=1, output_type=tf.int32)
         if not modes.greedy:
             choice = self._explore(choice, worth, tick)

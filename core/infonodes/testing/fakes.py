@@ -6,7 +6,8 @@ from typing import Mapping, Optional
 import numpy as np
 import tensorflow as tf
 import tree
-from tf_agents.environments import py_environment, random_tf_environment as random_lib
+from tf_agents.environments import py_environment
+from tf_agents.environments import random_tf_environment as random_lib
 from tf_agents.specs import array_spec, tensor_spec
 from tf_agents.trajectories import time_step as ts
 
