@@ -158,6 +158,7 @@ class RewardNode(InfoNode):
             self._interest = Slow(interest, cfg.slow_rate, z)
         self._low = _statistic(tf.constant(0.0), "low")
         self._high = _statistic(tf.constant(0.0), "high")
+        self._best = _statistic(tf.constant(0.0), "best")
         self._set_point = _statistic(tf.constant(0.0), "set_point")
         self._epsilon = _statistic(tf.constant(float(cfg.epsilon)), "epsilon")
 
@@ -181,7 +182,13 @@ class RewardNode(InfoNode):
 
     @property
     def set_point(self) -> tf.Tensor:
-        """The reward a tick that the node expects of a good life, scalar."""
+        """The reward a tick that the node expects of a good life, scalar.
+
+        The quantile of its values if they are of the reward; the best reward met, and at
+        least 0, if they are of the costs that follow from the set point itself.
+        """
+        if self.settings.signal == "intrinsic":
+            return tf.identity(self._best)
         return tf.clip_by_value(self._set_point + self.settings.margin * self._range, self._low, self._high)
 
     @property
@@ -374,6 +381,7 @@ class RewardNode(InfoNode):
         low = tf.reduce_min(moved * reward) * (1.1 if cfg.signal == "intrinsic" else 1.0)
         self._low.assign(tf.minimum(self._low, low))
         self._high.assign(tf.maximum(self._high, tf.reduce_max(moved * reward)))
+        self._best.assign(tf.maximum(self._best, tf.reduce_max(experience.reward)))
         values = self.value(experience.parents[self._pred_name]["slow"][:, 1:], slow=True)
         above = tf.reduce_mean(tf.cast(values > self._set_point, tf.float32))
         # Stochastic quantile step: moves up while more than 1 - q of the values lie above.

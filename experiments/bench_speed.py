@@ -1,0 +1,162 @@
+"""How fast? Ratios against TF-Agents' DqnAgent, measured in turns in one process.
+
+  python -m experiments.bench_speed
+
+Writes docs/results/speed.md. Figures in ms are of this run; on busy machines trust ratios.
+"""
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from typing import Any, Callable
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import tensorflow as tf
+from absl import app, flags
+from tf_agents.agents import tf_agent
+from tf_agents.drivers import dynamic_step_driver, py_driver
+from tf_agents.environments import suite_gym, tf_py_environment
+from tf_agents.policies import py_tf_eager_policy
+from tf_agents.specs import tensor_spec
+from tf_agents.utils import common
+
+from experiments.baselines import UniformReplay
+from infonodes import presets
+from infonodes.agent import InfoNodeAgent
+from infonodes.info_nodes.organs import gym
+from infonodes.info_nodes.pred_node import PredNode
+from infonodes.info_nodes.reward_node import RewardNode
+from infonodes.replay import CostPrioritizedReplay
+from infonodes.testing import fakes
+
+_ROUNDS = flags.DEFINE_integer("rounds", 7, "Turns of each contestant; the median counts.")
+_OUT = flags.DEFINE_string("out", os.path.join("docs", "results", "speed.md"), "The report.")
+
+BATCH = 64
+
+
+def in_turns(contestants: dict[str, Callable[[], Any]], calls: int) -> dict[str, float]:
+    """Returns the median ms a call of each contestant, measured in turns."""
+    for call in contestants.values():
+        call()
+        call()
+    times: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(_ROUNDS.value):
+        for name, call in contestants.items():
+            began = time.perf_counter()
+            for _ in range(calls):
+                call()
+            times[name].append((time.perf_counter() - began) / calls * 1e3)
+    return {name: statistics.median(found) for name, found in times.items()}
+
+
+def stock(specs: tuple) -> tf_agent.TFAgent:
+    """Returns the peer: DqnAgent with a (100, 50) network."""
+    agent = presets.dqn()(*specs, tf.Variable(0, dtype=tf.int64))
+    agent.initialize()
+    return agent
+
+
+def wide(specs: tuple, preds: int) -> InfoNodeAgent:
+    """Returns an agent with `preds` PredNodes, the first of them controlled by a RewardNode."""
+    sensors, actuators = gym.sensors(specs[0].observation), gym.actuators(specs[1])
+    nodes = [*sensors, *actuators, gym.RewardSensor("reward"), PredNode("pred0", ("obs", "act"), ("act",))]
+    nodes += [PredNode(f"pred{i}", (f"pred{i - 1}",)) for i in range(1, preds)]
+    return InfoNodeAgent(*specs, [*nodes, RewardNode("value", "reward", "pred0")], train_sequence_length=6)
+
+
+def collecting(agent: tf_agent.TFAgent, replay: Any, steps: int) -> Callable[[], Any]:
+    """Returns a call that makes `steps` steps in a stock PyDriver, written to Reverb."""
+    env = suite_gym.load("CartPole-v1")
+    policy = py_tf_eager_policy.PyTFEagerPolicy(agent.collect_policy, use_tf_function=True)
+    driver = py_driver.PyDriver(env, policy, [replay.observer()], max_steps=steps)
+    state = [env.reset(), policy.get_initial_state(1)]
+
+    def call() -> None:
+        state[:] = driver.run(*state)
+
+    return call
+
+
+def training(agent: tf_agent.TFAgent, length: int) -> Callable[[], Any]:
+    """Returns a call of `train`, in a tf.function, on one batch."""
+    data = tensor_spec.sample_spec_nest(agent.collect_data_spec, outer_dims=(BATCH, length))
+    ones = tf.ones([BATCH, length])
+    data = data._replace(
+        observation=tf.random.normal([BATCH, length, 4]), reward=ones, discount=ones,
+        step_type=tf.ones([BATCH, length], tf.int32), next_step_type=tf.ones([BATCH, length], tf.int32),
+    )
+    train = common.function(agent.train)
+    return lambda: train(data)
+
+
+def in_graph(specs: tuple, batch: int, ticks: int) -> Callable[[], Any]:
+    """Returns a call of DynamicStepDriver over an environment made of TensorFlow operations."""
+    agent = presets.predictive(*specs)
+    env = fakes.random_tf_environment(specs[0].observation, specs[1], batch)
+    driver = dynamic_step_driver.DynamicStepDriver(env, agent.collect_policy, [], num_steps=ticks * batch)
+    run = common.function(driver.run)
+    return lambda: run()
+
+
+def report() -> list[tuple[str, float, str, bool, str]]:
+    """Measures everything; returns (what, ratio, bar, reached, details)."""
+    env = tf_py_environment.TFPyEnvironment(suite_gym.load("CartPole-v1"))
+    specs = (env.time_step_spec(), env.action_spec())
+    ours, peer = presets.predictive(*specs), stock(specs)
+    rows = []
+
+    def add(what: str, ratio: float, bar: float, at_least: bool, found: dict[str, float]) -> None:
+        reached = ratio >= bar if at_least else ratio <= bar
+        details = ", ".join(f"{name} {ms:.3g} ms" for name, ms in found.items())
+        rows.append((what, ratio, f"{'≥' if at_least else '≤'} {bar:g}", reached, details))
+
+    with CostPrioritizedReplay(ours.collect_data_spec, presets.WINDOW) as replay:
+        uniform = UniformReplay(peer.collect_data_spec, 2, 100_000)
+        found = in_turns({"ours": collecting(ours, replay, 200), "dqn": collecting(peer, uniform, 200)}, 1)
+        add("env steps/s in PyDriver with Reverb, predictive / DqnAgent", found["dqn"] / found["ours"], 0.75, True,
+            {k: v / 200 for k, v in found.items()})
+        uniform.close()
+    found = in_turns({"ours": training(ours, presets.WINDOW), "dqn": training(peer, 2)}, 100)
+    add(f"train step at batch {BATCH}, predictive / DqnAgent", found["ours"] / found["dqn"], 1.5, False, found)
+
+    graphs = {f"{n + 4} nodes": wide(specs, n) for n in (1, 26)}
+    steps = {}
+    for name, agent in graphs.items():
+        policy = py_tf_eager_policy.PyTFEagerPolicy(agent.collect_policy, use_tf_function=True)
+        start, state = env.pyenv.envs[0].reset(), policy.get_initial_state(1)
+        steps[name] = lambda p=policy, t=start, s=state: p.action(t, s)
+    found = in_turns(steps, 100)
+    add("action at the Python boundary, 30-node / 5-node graph", found["30 nodes"] / found["5 nodes"], 1.5, False, found)
+
+    ticks = 500
+    found = in_turns({f"B={b}": in_graph(specs, b, ticks) for b in (1, 32)}, 1)
+    add("DynamicStepDriver in graph, steps/s at batch 32 / batch 1", 32 * found["B=1"] / found["B=32"], 20.0, True,
+        {k: v / ticks for k, v in found.items()})
+
+    start, state = env.reset(), ours.collect_policy.get_initial_state(1)
+    found = in_turns({"eager": lambda: ours.collect_policy.action(start, state)}, 50)
+    add("eager action, ms", found["eager"], 15.0, False, found)
+    return rows
+
+
+def main(argv: list) -> None:
+    """Prints and writes the table; exits with 1 on a miss."""
+    del argv
+    rows = report()
+    lines = ["# Speed\n", f"`python -m experiments.bench_speed`, median of {_ROUNDS.value} turns, TF {tf.__version__}.\n",
+             "| what | measured | bar | | details, a step or call |", "| --- | --- | --- | --- | --- |"]
+    lines += [f"| {w} | {r:.3g} | {b} | {'pass' if ok else 'MISS'} | {d} |" for w, r, b, ok, d in rows]
+    text = "\n".join(lines) + "\n"
+    os.makedirs(os.path.dirname(_OUT.value) or ".", exist_ok=True)
+    with open(_OUT.value, "w", encoding="utf-8") as file:
+        file.write(text)
+    print(text)
+    if not all(ok for *_, ok, _ in rows):
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    app.run(main)
