@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from typing import Callable, Iterable, Mapping, Optional, Union
 
 import gin
@@ -160,7 +159,9 @@ class PredNode(InfoNode):
         self._sensed = tuple(p for p in self.parent_names if self._senses(p))
         width = sum(self.peer(p).signal_size for p in self._sensed)
         if not width:
-            raise GraphError(f"node {self.name!r}: its parents {self.parent_names} say nothing; give it a parent with a signal")
+            raise GraphError(
+                f"node {self.name!r}: its parents {self.parent_names} say nothing; give it a parent with a signal"
+            )
         controls = [self.peer(c) for c in self.control_names]
         self.option_size = sum(c.control_size for c in controls)
         self._stores_options = any(c.is_latent for c in controls)
@@ -169,8 +170,10 @@ class PredNode(InfoNode):
         if f_abs is None:
             # A softmax of small numbers is flat: start it sharp enough to tell inputs apart.
             sharp = 3.0 if cfg.norm == "simnorm" else 1.0
-            make = Gated if self.recurrent else functools.partial(mlp, normalise=False)
-            f_abs = make(hidden=cfg.hidden, size=size, output=cfg.norm, output_scale=sharp, name="f_abs")
+            if self.recurrent:
+                f_abs = Gated(cfg.hidden, size, cfg.norm, sharp, name="f_abs")
+            else:
+                f_abs = mlp(cfg.hidden, size, False, cfg.norm, sharp, name="f_abs")
         if f_pred is None:
             f_pred = Joined(mlp(cfg.hidden, size, normalise=False, output=cfg.norm, name="f_pred"))
         self.f_abs = Slow(f_abs, cfg.slow_rate, *((x, z) if self.recurrent else (x,)))
@@ -178,7 +181,7 @@ class PredNode(InfoNode):
         self._check_width("f_abs", self.f_abs(*((x, z) if self.recurrent else (x,))))
         self._check_width("f_pred", self.f_pred(z, u))
         self.f_act = f_act
-        self._inverse = None
+        self._inverse: Optional[acting.InverseAct] = None
         if controls:
             if f_act is None:
                 self.f_act = acting.make_act(cfg.f_act, controls, size, cfg.hidden)
@@ -384,6 +387,7 @@ class PredNode(InfoNode):
             valid = tf.zeros(tf.shape(state["cost"]), tf.bool)
             chosen = self._done(parent_states)
         else:
+            assert self.f_act is not None  # Nodes with controls have one.
             valid = wish.valid
             chosen = self.f_act(
                 state["z"],
@@ -504,11 +508,16 @@ class PredNode(InfoNode):
         """
         time = experience.step_type.shape[1]
         if time is None:
-            raise NodeError(f"node {self.name!r}: the trajectory's length is unknown; set train_sequence_length of the agent")
+            raise NodeError(
+                f"node {self.name!r}: the trajectory's length is unknown; set train_sequence_length of the agent"
+            )
         hold = self.settings.hold
         ahead = min(self.settings.unroll, (time - 1) // hold)
         if ahead < 1:
-            raise NodeError(f"node {self.name!r}: a window of {time} frames is shorter than one prediction of {hold} ticks; need {hold + 1}")
+            raise NodeError(
+                f"node {self.name!r}: a window of {time} frames is shorter than one prediction of {hold} ticks; "
+                f"need {hold + 1}"
+            )
         last = time - 1 - ahead * hold
         count = min(self.settings.starts, last + 1)
         starts = sorted({round(i * last / max(count - 1, 1)) for i in range(count)})
@@ -575,6 +584,7 @@ class PredNode(InfoNode):
         Returns:
           The loss `[B]`, and the share of choices it would repeat.
         """
+        assert self._inverse is not None
         slow = experience.state["slow"]
         valid = tf.cast(tf.not_equal(experience.step_type[:, :-1], 2), tf.float32)
         controls = self.joined_controls(experience)
@@ -592,7 +602,8 @@ class PredNode(InfoNode):
                     hits += tf.reduce_sum(mask * agreed) / tf.maximum(tf.reduce_sum(mask), 1.0)
         return total / float(count), tf.stop_gradient(hits / float(len(starts)))
 
-    def _ensemble_loss(self, experience, starts, valid) -> tf.Tensor:
+    def _ensemble_loss(self, experience: Experience, starts: list[int], valid: tf.Tensor) -> tf.Tensor:
+        assert self.heads is not None
         z, slow = tf.stop_gradient(experience.state["z"]), experience.state["slow"]
         controls, total = self.joined_controls(experience), 0.0
         for start in starts:
@@ -613,6 +624,7 @@ class PredNode(InfoNode):
 
     def _dream_loss(self, experience: Experience) -> tf.Tensor:
         """Night-dreaming: `f_act` learns from imagined ticks what leads where."""
+        assert self._inverse is not None
         z = tf.stop_gradient(experience.state["imagined"][:, 0, 0])
         options = self.options(tf.nest.map_structure(lambda x: x[:, 0], experience.state))
         pick = tf.random.stateless_uniform([1], experience.seed, 0, options.shape[1], tf.int32)

@@ -141,18 +141,25 @@ class RewardNode(InfoNode):
     def _bind(self) -> None:
         cfg, pred = self.settings, self.peer(self._pred_name)
         if not isinstance(pred, PredNode):
-            raise GraphError(f"node {self.name!r}: pred_name {self._pred_name!r} is a {type(pred).__name__}, expected a PredNode")
+            raise GraphError(
+                f"node {self.name!r}: pred_name {self._pred_name!r} is a {type(pred).__name__}, expected a PredNode"
+            )
         if not pred.control_names:
-            raise GraphError(f"node {self.name!r}: {self._pred_name!r} controls nothing, so no future is in reach; name its controls")
+            raise GraphError(
+                f"node {self.name!r}: {self._pred_name!r} controls nothing, so no future is in reach; name its controls"
+            )
         if cfg.curiosity and pred.heads is None:
-            raise GraphError(f"node {self.name!r}: curiosity needs an ensemble in {self._pred_name!r}; set its PredSettings.heads to 5")
+            raise GraphError(
+                f"node {self.name!r}: curiosity needs an ensemble in {self._pred_name!r}; "
+                "set its PredSettings.heads to 5"
+            )
         z = tf.zeros([1, pred.settings.latent_size])
         outlook = Joined(mlp((cfg.hidden,), 2, normalise=False, output_scale=0.1, name="outlook"))
         value = EnsembleMLP(cfg.value_heads, cfg.hidden, 1, zero_output=True, name="value")
         self._outlook = Slow(outlook, cfg.slow_rate, z, tf.zeros([1, pred.option_size]), z)
         self._value = Slow(value, cfg.slow_rate, z)
         self._gamma = cfg.gamma**pred.settings.hold
-        self._interest = None
+        self._interest: Optional[Slow] = None
         if cfg.curiosity:
             interest = mlp((cfg.hidden,), 1, output_scale=0.0, name="interest")
             self._interest = Slow(interest, cfg.slow_rate, z)
@@ -235,6 +242,7 @@ class RewardNode(InfoNode):
             z = z_next
         worth += alive * self.value(z, slow=slow)
         if curious:
+            assert self._interest is not None  # Curiosity made it when it was bound.
             interest += reach * tf.nn.softplus(self._interest(z, slow=slow)[..., 0])
             worth += cfg.curiosity * self._range * interest
         return worth, first
@@ -308,7 +316,8 @@ class RewardNode(InfoNode):
         pred: PredNode = self.peer(self._pred_name)
         imagined = experience.parents[self._pred_name]["imagined"]
         starts, ahead = pred.spans(experience)
-        total, metrics = 0.0, {}
+        total = 0.0
+        metrics: dict[str, tf.Tensor] = {}
         for i, start in enumerate(starts):
             window = self._spans(experience, start)
             loss, parts = self._window_loss(window, imagined[:, i], ahead)
@@ -355,6 +364,7 @@ class RewardNode(InfoNode):
 
     def _interest_error(self, window: Experience, z: tf.Tensor, moved: tf.Tensor) -> tf.Tensor:
         """The value of information gain, fitted like V; it does not shape the latents."""
+        assert self._interest is not None
         cfg, pred = self.settings, self.peer(self._pred_name)
         slow = window.parents[self._pred_name]["slow"]
         gain = pred.information_gain(slow[:, :-1], pred.joined_controls(window)[:, :-1])

@@ -95,12 +95,16 @@ class RLNode(InfoNode):
         )
         size = sum(self.peer(p).signal_size for p in self._seen)
         if not size:
-            raise GraphError(f"node {self.name!r}: its parents {self.parent_names} say nothing; give it a parent with a signal")
+            raise GraphError(
+                f"node {self.name!r}: its parents {self.parent_names} say nothing; give it a parent with a signal"
+            )
         counter = tf.Variable(0, trainable=False, dtype=tf.int64, name="train_step")
         spec = ts.time_step_spec(tf.TensorSpec([size], tf.float32, "latent"))
         self.agent = self._agent_fn(spec, control.target_spec, counter)
         if self.agent.train_step_counter is not counter:
-            raise GraphError(f"node {self.name!r}: agent_fn must pass train_step_counter on, or agents advance each other's")
+            raise GraphError(
+                f"node {self.name!r}: agent_fn must pass train_step_counter on, or agents advance each other's"
+            )
         known = isinstance(self.agent, (ppo_agent.PPOAgent, reinforce_agent.ReinforceAgent))
         self.on_policy = known if self._asked_on_policy is None else self._asked_on_policy
         self._has_loss = type(self.agent)._loss is not tf_agent.TFAgent._loss  # pylint: disable=protected-access
@@ -244,7 +248,10 @@ def windows(tensor: tf.Tensor, length: int) -> tf.Tensor:
     """
     batch, time = outer_shape(tensor, 2)
     if isinstance(time, int) and time < length:
-        raise ValueError(f"the agent trains on windows of {length} frames, the trajectory has {time}; lengthen the replay's sequences")
+        raise ValueError(
+            f"the agent trains on windows of {length} frames, the trajectory has {time}; "
+            "lengthen the replay's sequences"
+        )
     stacked = tf.stack([tensor[:, i : i + length] for i in range(time - length + 1)], axis=1)
     return tf.reshape(stacked, [batch * (time - length + 1), length] + tensor.shape[2:].as_list())
 

@@ -149,9 +149,9 @@ class NodeContract(abc.ABC):
         """By one function of unknown batch size; a row must not see another."""
         actions, states = self.built.compiled()
         for row in range(self.batch):
-            one = self.built.compiled(slice(row, row + 1))
-            rows = tf.nest.map_structure(lambda x: x[row : row + 1], (actions, states))
-            _close(rows, one, self.tolerance)
+            one = slice(row, row + 1)
+            rows = [leaf[one] for leaf in tf.nest.flatten((actions, states))]
+            _close(rows, tf.nest.flatten(self.built.compiled(one)), self.tolerance)
 
     def test_order_of_nodes_does_not_matter(self):
         nodes = list(reversed(self.make_nodes()))

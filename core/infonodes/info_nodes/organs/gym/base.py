@@ -7,6 +7,7 @@ import math
 from typing import Mapping, Optional
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 import tree
 from tf_agents.specs import tensor_spec
@@ -201,6 +202,8 @@ def leaf_key(path: tuple) -> str:
 
 def spec_bounds(spec: Spec) -> tuple[np.ndarray, np.ndarray]:
     """Returns least and greatest values of a leaf, float64 of its shape; ±inf for none."""
+    low: npt.ArrayLike
+    high: npt.ArrayLike
     if spec.dtype == tf.bool:
         low, high = 0.0, 1.0
     elif isinstance(spec, tensor_spec.BoundedTensorSpec):
@@ -208,8 +211,8 @@ def spec_bounds(spec: Spec) -> tuple[np.ndarray, np.ndarray]:
     else:
         low, high = -np.inf, np.inf
     shape = spec.shape.as_list()
-    low, high = (np.broadcast_to(np.asarray(x, np.float64), shape) for x in (low, high))
-    return low.copy(), high.copy()
+    whole = lambda x: np.broadcast_to(np.asarray(x, np.float64), shape).copy()
+    return whole(low), whole(high)
 
 
 def choices(node: str, key: str, low: np.ndarray, high: np.ndarray) -> np.ndarray:
