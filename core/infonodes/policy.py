@@ -18,7 +18,7 @@ from infonodes.graph import NodeGraph, States
 from infonodes.modes import Modes
 from infonodes.packing import Packer
 from infonodes.rewards import CostTree
-from infonodes.types import ENVIRONMENT, GraphError, Nest, Spec, State, Tick
+from infonodes.types import ENVIRONMENT, GraphError, Nest, Spec, State, Tick, leaf_key
 
 RNG_SPEC = tensor_spec.BoundedTensorSpec([2], tf.int32, -(2**31), 2**31 - 1, "rng")
 COST_SPEC = tensor_spec.BoundedTensorSpec([], tf.float32, 0.0, 1e6, "cost")
@@ -91,7 +91,7 @@ class InfoNodePolicy(tf_policy.TFPolicy):
         self.cost_tree = cost_tree or CostTree()
         self._obs2dict = observation_to_dict
         self._dict2act = dict_to_action
-        self._action_keys = tuple(path_key(p) for p, _ in tree.flatten_with_path(action_spec))
+        self._action_keys = tuple(leaf_key(p) for p, _ in tree.flatten_with_path(action_spec))
         if dict_to_action is None:
             self._check_actuators()
         self._states = Packer(graph.state_spec)
@@ -211,8 +211,3 @@ class InfoNodePolicy(tf_policy.TFPolicy):
                 f"on {sorted(keys)}; give each leaf one actuator (organs.gym.actuators builds "
                 "them), or pass dict_to_action"
             )
-
-
-def path_key(path: tuple) -> str:
-    """Returns a nest path as text: `()` is `''`, `('a', 0)` is `'a/0'`."""
-    return "/".join(str(p) for p in path)

@@ -14,7 +14,7 @@ from tf_agents.specs import tensor_spec
 
 from infonodes.info_nodes.info_node import SCALAR, InfoNode, pick_target
 from infonodes.packing import outer_shape, reshape_tail
-from infonodes.types import ENVIRONMENT, GraphError, Nest, Spec, State, Target, Tick
+from infonodes.types import ENVIRONMENT, GraphError, Nest, Spec, State, Target, Tick, leaf_key
 
 TYPES = ("sensor", "actuator")
 # More choices than this are no choices but a number that wants another encoding.
@@ -193,11 +193,6 @@ class GymSpaceNode(InfoNode):
         low = np.clip(self.low, *limits).astype(dtype.as_numpy_dtype)
         high = np.clip(self.high, *limits).astype(dtype.as_numpy_dtype)
         return tf.minimum(tf.maximum(value, low), high)
-
-
-def leaf_key(path: tuple) -> str:
-    """Returns a dm-tree path as the text that `key` takes: `('a', 0)` is `'a/0'`."""
-    return "/".join(str(p) for p in path)
 
 
 def spec_bounds(spec: Spec) -> tuple[np.ndarray, np.ndarray]:

@@ -9,12 +9,12 @@ import tensorflow as tf
 import tree
 from tf_agents.specs import array_spec, tensor_spec
 
-from infonodes.info_nodes.organs.gym.base import GymSpaceNode, leaf_key, spec_bounds
+from infonodes.info_nodes.organs.gym.base import GymSpaceNode, spec_bounds
 from infonodes.info_nodes.organs.gym.box import BoxNode
 from infonodes.info_nodes.organs.gym.discrete import DiscreteNode
 from infonodes.info_nodes.organs.gym.multi_binary import MultiBinaryNode
 from infonodes.info_nodes.organs.gym.multi_discrete import MultiDiscreteNode
-from infonodes.types import GraphError, Spec
+from infonodes.types import GraphError, Spec, leaf_key
 
 
 def sensors(
