@@ -7,10 +7,12 @@ from typing import Iterable, Mapping, NamedTuple, Optional
 import gin
 import tensorflow as tf
 
+from infonodes.info_nodes import pred_replay
 from infonodes.info_nodes.info_node import SCALAR, InfoNode
-from infonodes.info_nodes.pred_node import PredNode, _statistic
+from infonodes.info_nodes.pred_node import PredNode
 from infonodes.networks.mlp import EnsembleMLP, Joined, mlp
 from infonodes.networks.slow import Slow
+from infonodes.networks.statistic import running_statistic
 from infonodes.rules import planning, returns
 from infonodes.types import Experience, GraphError, NodeLoss, State, Target, Tick
 
@@ -163,10 +165,10 @@ class RewardNode(InfoNode):
         if cfg.curiosity:
             interest = mlp((cfg.hidden,), 1, output_scale=0.0, name="interest")
             self._interest = Slow(interest, cfg.slow_rate, z)
-        self._low = _statistic(tf.constant(0.0), "low")
-        self._high = _statistic(tf.constant(0.0), "high")
-        self._set_point = _statistic(tf.constant(0.0), "set_point")
-        self._epsilon = _statistic(tf.constant(float(cfg.epsilon)), "epsilon")
+        self._low = running_statistic(tf.constant(0.0), "low")
+        self._high = running_statistic(tf.constant(0.0), "high")
+        self._set_point = running_statistic(tf.constant(0.0), "set_point")
+        self._epsilon = running_statistic(tf.constant(float(cfg.epsilon)), "epsilon")
 
     @property
     def _nets(self) -> list[Slow]:
@@ -315,7 +317,7 @@ class RewardNode(InfoNode):
     def _loss(self, experience: Experience) -> Optional[NodeLoss]:
         pred: PredNode = self.peer(self._pred_name)
         imagined = experience.parents[self._pred_name]["imagined"]
-        starts, ahead = pred.spans(experience)
+        starts, ahead = pred_replay.spans(pred, experience)
         total = 0.0
         metrics: dict[str, tf.Tensor] = {}
         for i, start in enumerate(starts):
@@ -337,7 +339,7 @@ class RewardNode(InfoNode):
         targets = self._targets(window, moved)
         reward = (self._signal_of(window) - self._low) / self._range
         now, following, mask = imagined[:, :-1], imagined[:, 1:], moved[:, :ahead]
-        done = self.peer(self._pred_name).joined_controls(window)[:, :ahead]
+        done = pred_replay.joined_controls(self.peer(self._pred_name), window)[:, :ahead]
         raw_reward, proceeds = tf.unstack(self._outlook(now, done, following), axis=-1)
         errors = {
             "reward": (raw_reward - reward[:, :ahead]) ** 2,
@@ -367,7 +369,7 @@ class RewardNode(InfoNode):
         assert self._interest is not None
         cfg, pred = self.settings, self.peer(self._pred_name)
         slow = window.parents[self._pred_name]["slow"]
-        gain = pred.information_gain(slow[:, :-1], pred.joined_controls(window)[:, :-1])
+        gain = pred.information_gain(slow[:, :-1], pred_replay.joined_controls(pred, window)[:, :-1])
         beyond = tf.nn.softplus(self._interest(slow[:, 1:], slow=True)[..., 0])
         target = returns.n_step_targets(gain, _ended(window), moved, beyond, cfg.curiosity_gamma, cfg.lam)
         guess = tf.nn.softplus(self._interest(tf.stop_gradient(z))[..., 0])

@@ -13,7 +13,7 @@ from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory as trajectory_lib
 
 from infonodes.info_nodes.info_node import SCALAR, InfoNode
-from infonodes.info_nodes.pred_node import _statistic
+from infonodes.networks.statistic import running_statistic
 from infonodes.packing import outer_shape
 from infonodes.types import ENVIRONMENT, Experience, GraphError, Nest, NodeLoss, State, Target, Tick
 
@@ -112,7 +112,7 @@ class RLNode(InfoNode):
         if isinstance(self._greedy, actor_policy.ActorPolicy):  # SAC's own samples.
             self._greedy = greedy_policy.GreedyPolicy(self._greedy)
         self._info_spec = _tuples(self._collect.info_spec)
-        self._highest_cost = _statistic(tf.constant(0.0), "highest_cost")
+        self._highest_cost = running_statistic(tf.constant(0.0), "highest_cost")
         self.state_spec = {
             "agent": _tuples(self._collect.policy_state_spec),
             "action": _tuples(control.target_spec) if self._records_action else (),
