@@ -51,7 +51,8 @@ class InfoNodePolicy(tf_policy.TFPolicy):
 
     `unpack_state` and `unpack_info` give the nests back by name. The state's `rng` is
     drawn from TensorFlow's global generator when a fresh state is made and carried from
-    then on, so that a run is fixed by `tf.random.set_seed` and resumes with its state.
+    then on, so that a run is fixed by `tf.random.set_seed` and resumes with its state. A
+    greedy tick does not depend on it.
     """
 
     def __init__(
@@ -180,9 +181,11 @@ class InfoNodePolicy(tf_policy.TFPolicy):
         self, time_step: ts.TimeStep, packed: Nest, rng: tf.Tensor, modes: Modes
     ) -> tuple:
         keys = tf.random.experimental.stateless_split(rng[0], 2)
+        # What a greedy node still draws (candidates, ties) must not tell two evaluations apart.
+        seed = tf.constant([0, 0]) if modes.greedy else keys[0]
         environment = self._obs2dict(time_step)
         asked, states = graph_lib.run_tick(
-            self.graph, environment, self._states.unpack(packed), Tick(keys[0], modes)
+            self.graph, environment, self._states.unpack(packed), Tick(seed, modes)
         )
         costs = {name: states[name]["cost"] for name in self.graph.names}
         info = {
