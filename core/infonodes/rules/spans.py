@@ -16,7 +16,8 @@ def every(experience: Experience, hold: int) -> Experience:
 
     ```
     frames   0 . . . h . . . 2h          rewards: mean over a span's moves
-    spans    |---0---|---1---|           controls: of the span's last tick
+    spans    |---0---|---1---|           controls: of the span's last tick; at the end those of
+                                         the window's last frame, which no span reads
     ```
 
     A span in which the episode ends is kept, as its last, if it ended by termination, and
@@ -32,9 +33,11 @@ def every(experience: Experience, hold: int) -> Experience:
     valid = (whole > 0) | ((ended > 0) & (alive[:, :, 0] > 0))
     pad = lambda x, value: tf.pad(x, [[0, 0], [0, 1]], constant_values=value)
     frames = lambda x: x[:, : spans * hold + 1 : hold]
+    # The last frame's controls lead beyond the window; they stand there so that all have a row a frame.
+    last_ticks = lambda x: tf.concat([x[:, hold - 1 : spans * hold : hold], x[:, -1:]], axis=1)
     return experience._replace(
         parents=tf.nest.map_structure(frames, experience.parents),
-        controls={k: v[:, hold - 1 :: hold] for k, v in experience.controls.items()},
+        controls={k: last_ticks(v) for k, v in experience.controls.items()},
         step_type=pad(tf.where(valid, 1, 2), 1),
         reward=pad(mean(experience.reward), 0.0),
         intrinsic=pad(mean(experience.intrinsic), 0.0),
