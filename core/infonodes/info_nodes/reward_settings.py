@@ -27,7 +27,8 @@ class RewardSettings:
       planning_horizon: The same in mode `planning`.
       repeat: Predictions that each control of a sequence is held for while it is rolled
         out: what a single tick changes is small against the value's error.
-      width: Most control sequences rolled out.
+      width: Most control sequences rolled out; never fewer than there are options, so that
+        each is valued.
       epsilon: Chance of a random option while collecting, at first.
       final_epsilon: The same, at last.
       epsilon_steps: Train steps from the first to the last, linearly.
@@ -63,3 +64,6 @@ class RewardSettings:
             raise ValueError(f"RewardSettings.signal={self.signal!r}: expected one of {SIGNALS}")
         if not 0.0 <= self.gamma < 1.0:
             raise ValueError(f"RewardSettings.gamma={self.gamma}: expected [0, 1); values are normalised by 1 - gamma")
+        for field in ("value_heads", "horizon", "planning_horizon", "repeat", "width"):
+            if getattr(self, field) < 1:
+                raise ValueError(f"RewardSettings.{field}={getattr(self, field)}: expected at least 1")
