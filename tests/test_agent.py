@@ -223,7 +223,8 @@ def test_frame_0_is_what_the_policy_computed(recurrent):
     experience = trajectory_of(agent, 3, 8, episode_length=20)
     recorded = agent.collect_policy.unpack_info(experience.policy_info)["state"]["pred"]
     for start in (0, 3):
-        window = tf.nest.map_structure(lambda x: x[:, start : start + 4], experience)
+        frames = slice(start, start + 4)
+        window = tf.nest.map_structure(lambda x, frames=frames: x[:, frames], experience)
         found = perceived(agent, window, "pred").state
         np.testing.assert_allclose(found["z"], recorded["z"][:, start + 1 : start + 5], atol=1e-5)
         if not recurrent:

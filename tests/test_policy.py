@@ -1,6 +1,8 @@
 """The policy: what it records, what it resets, what it costs."""
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,6 +12,9 @@ from tf_agents.trajectories import time_step as ts
 from infonodes import graph as graph_lib
 from infonodes.graph import NodeGraph
 from infonodes.info_nodes.lambda_node import LambdaNode
+from infonodes.info_nodes.organs import gym
+from infonodes.info_nodes.pred_node import PredNode, PredSettings
+from infonodes.info_nodes.reward_node import RewardNode, RewardSettings
 from infonodes.modes import Modes
 from infonodes.policy import InfoNodePolicy, obs2dict
 from infonodes.rewards import CostTree
@@ -162,3 +167,30 @@ def test_specs_of_the_caller_are_left_alone(policy):
     """TF-Agents mutates an info_spec it is given; ours are copies."""
     assert policy.info_spec["packed"] is not policy._info.packed_spec
     assert "log_probability" not in policy.info_spec
+
+
+def test_greedy_evaluations_agree():
+    """From other seeds, with candidates and sequences that are drawn: only collecting may differ."""
+    settings = PredSettings(latent_size=8, hidden=(8,), options=6, norm="layernorm")
+    above = dataclasses.replace(settings, hold=2)
+    nodes = [
+        FakeSensorNode("obs", 2), *gym.actuators(ACTION), gym.RewardSensor("reward"),
+        PredNode("low", ("obs", "act"), ("act",), settings=settings),
+        PredNode("high", ("low",), ("low",), settings=above),
+        RewardNode("value", "reward", "high", RewardSettings(hidden=8, horizon=3, width=7, epsilon=0.0)),
+    ]
+    collect = make(nodes=nodes)
+    greedy = InfoNodePolicy(TIME_STEP, ACTION, collect.graph, Modes(greedy=True), jit_compile=False)
+    seen = frames([1] * 4, np.random.default_rng(0).normal(size=[4, 2]).astype(np.float32))
+    state = collect.get_initial_state(4)
+    for _ in range(2):  # From latents that are not the initial ones.
+        state = collect.action(seen, state).state
+
+    def states(policy, rng):
+        step = policy.action(seen, {**state, "rng": tf.tile(tf.constant([rng]), [4, 1])})
+        return {"action": step.action, **policy.unpack_state(step.state)}
+
+    one, other = states(greedy, [1, 2]), states(greedy, [3, 4])
+    tf.nest.map_structure(np.testing.assert_array_equal, one, other)
+    explored = [states(collect, rng)["high"]["options"].numpy() for rng in ([1, 2], [3, 4])]
+    assert np.any(explored[0] != explored[1]), "nothing is drawn here, so that nothing is tested"

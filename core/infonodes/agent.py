@@ -1,7 +1,7 @@
 """The agent: perception re-run on replay, one tape, one optimiser step."""
 from __future__ import annotations
 
-from typing import Callable, Iterable, NamedTuple, Optional, Union
+from typing import Any, Callable, Iterable, NamedTuple, Optional, Union
 
 import gin
 import tensorflow as tf
@@ -111,7 +111,7 @@ class InfoNodeAgent(tf_agent.TFAgent):
             )
         if jit_compile is None:
             jit_compile = self.graph.stateless
-        self._policy_arguments = dict(
+        self._policy_arguments: dict[str, Any] = dict(
             graph=self.graph,
             cost_tree=self.cost_tree,
             observation_to_dict=observation_to_dict,
@@ -306,7 +306,8 @@ class InfoNodeAgent(tf_agent.TFAgent):
                 )
             )
         }
-        experiences, controls = {}, {}
+        experiences: dict[str, Experience] = {}
+        controls: dict[str, tf.Tensor] = {}
         for node in self.graph.nodes:
             parents = {p: states[p] for p in node.parent_names}
             node_seed = tf.random.experimental.stateless_fold_in(seed, seed_index(node.name))

@@ -18,7 +18,7 @@ from infonodes.graph import NodeGraph, States
 from infonodes.modes import Modes
 from infonodes.packing import Packer
 from infonodes.rewards import CostTree
-from infonodes.types import ENVIRONMENT, GraphError, Nest, Spec, State, Tick
+from infonodes.types import ENVIRONMENT, GraphError, Nest, Spec, State, Tick, leaf_key
 
 RNG_SPEC = tensor_spec.BoundedTensorSpec([2], tf.int32, -(2**31), 2**31 - 1, "rng")
 COST_SPEC = tensor_spec.BoundedTensorSpec([], tf.float32, 0.0, 1e6, "cost")
@@ -51,7 +51,8 @@ class InfoNodePolicy(tf_policy.TFPolicy):
 
     `unpack_state` and `unpack_info` give the nests back by name. The state's `rng` is
     drawn from TensorFlow's global generator when a fresh state is made and carried from
-    then on, so that a run is fixed by `tf.random.set_seed` and resumes with its state.
+    then on, so that a run is fixed by `tf.random.set_seed` and resumes with its state. A
+    greedy tick does not depend on it.
     """
 
     def __init__(
@@ -91,7 +92,7 @@ class InfoNodePolicy(tf_policy.TFPolicy):
         self.cost_tree = cost_tree or CostTree()
         self._obs2dict = observation_to_dict
         self._dict2act = dict_to_action
-        self._action_keys = tuple(path_key(p) for p, _ in tree.flatten_with_path(action_spec))
+        self._action_keys = tuple(leaf_key(p) for p, _ in tree.flatten_with_path(action_spec))
         if dict_to_action is None:
             self._check_actuators()
         self._states = Packer(graph.state_spec)
@@ -180,9 +181,11 @@ class InfoNodePolicy(tf_policy.TFPolicy):
         self, time_step: ts.TimeStep, packed: Nest, rng: tf.Tensor, modes: Modes
     ) -> tuple:
         keys = tf.random.experimental.stateless_split(rng[0], 2)
+        # What a greedy node still draws (candidates, ties) must not tell two evaluations apart.
+        seed = tf.constant([0, 0]) if modes.greedy else keys[0]
         environment = self._obs2dict(time_step)
         asked, states = graph_lib.run_tick(
-            self.graph, environment, self._states.unpack(packed), Tick(keys[0], modes)
+            self.graph, environment, self._states.unpack(packed), Tick(seed, modes)
         )
         costs = {name: states[name]["cost"] for name in self.graph.names}
         info = {
@@ -211,8 +214,3 @@ class InfoNodePolicy(tf_policy.TFPolicy):
                 f"on {sorted(keys)}; give each leaf one actuator (organs.gym.actuators builds "
                 "them), or pass dict_to_action"
             )
-
-
-def path_key(path: tuple) -> str:
-    """Returns a nest path as text: `()` is `''`, `('a', 0)` is `'a/0'`."""
-    return "/".join(str(p) for p in path)

@@ -129,3 +129,8 @@ def check_name(name: str) -> str:
             f"with a digit, and not the reserved {ENVIRONMENT!r}; rename the node"
         )
     return name
+
+
+def leaf_key(path: tuple) -> str:
+    """Returns a leaf's path in its nest, as dm-tree gives it, as text: `()` is `''`, `('a', 0)` is `'a/0'`."""
+    return "/".join(str(p) for p in path)

@@ -71,7 +71,8 @@ def test_neighbours_may_form_cycles():
 
 
 def test_control_that_is_no_parent():
-    refused(GraphError, lambda: LambdaNode("glue", ("obs",), control_names=("act",)), "'glue'", "['act']", "parent_names")
+    build = lambda: LambdaNode("glue", ("obs",), control_names=("act",))
+    refused(GraphError, build, "'glue'", "['act']", "parent_names")
 
 
 def test_control_that_takes_no_targets():

@@ -44,9 +44,12 @@ def c51(spec, action_spec, counter):
 
 
 def ppo(spec, action_spec, counter):
+    actor_net = actor_distribution_network.ActorDistributionNetwork(
+        spec.observation, action_spec, fc_layer_params=(16,)
+    )
     return ppo_clip_agent.PPOClipAgent(
         spec, action_spec, adam(),
-        actor_net=actor_distribution_network.ActorDistributionNetwork(spec.observation, action_spec, fc_layer_params=(16,)),
+        actor_net=actor_net,
         value_net=value_network.ValueNetwork(spec.observation, fc_layer_params=(16,)),
         num_epochs=1, train_step_counter=counter,
     )

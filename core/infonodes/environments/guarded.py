@@ -226,7 +226,7 @@ class _Leaf:
 
     def _set_limits(self, spec: Any, tolerance: float, bounds: bool) -> None:
         floats = self._dtype.kind == "f"
-        limits = np.finfo(self._dtype) if floats else np.iinfo(self._dtype)
+        limits: Any = np.finfo(self._dtype) if floats else np.iinfo(self._dtype)
         low, high = limits.min, limits.max
         if bounds and isinstance(spec, array_spec.BoundedArraySpec):
             low, high = spec.minimum, spec.maximum

@@ -323,8 +323,8 @@ class InfoNode(tf.Module, metaclass=abc.ABCMeta):
         if self.recurrent:
             return scan_bottom_up(self, parents, recorded, experience.step_type, tick)
         outer = outer_shape(experience.step_type, 2)
-        folded = tf.nest.map_structure(fold_time, (dict(parents), recorded))
-        state = self.bottom_up(*folded, tick)
+        parents, recorded = tf.nest.map_structure(fold_time, (dict(parents), recorded))
+        state = self.bottom_up(parents, recorded, tick)
         return tf.nest.map_structure(
             lambda x: tf.reshape(x, outer + x.shape[1:].as_list()), state
         )

@@ -1,77 +1,22 @@
 """RewardNode: values what a PredNode can reach and asks it for the best."""
 from __future__ import annotations
 
-import dataclasses
 from typing import Iterable, Mapping, NamedTuple, Optional
 
 import gin
 import tensorflow as tf
 
+from infonodes.info_nodes import pred_replay
 from infonodes.info_nodes.info_node import SCALAR, InfoNode
-from infonodes.info_nodes.pred_node import PredNode, _statistic
+from infonodes.info_nodes.pred_node import PredNode
+from infonodes.info_nodes.reward_settings import RewardSettings
 from infonodes.networks.mlp import EnsembleMLP, Joined, mlp
 from infonodes.networks.slow import Slow
-from infonodes.rules import planning, returns
+from infonodes.networks.statistic import running_statistic
+from infonodes.rules import planning, returns, spans
 from infonodes.types import Experience, GraphError, NodeLoss, State, Target, Tick
 
-SIGNALS = ("reward", "intrinsic")
-
-
-@gin.configurable(module="infonodes")
-@dataclasses.dataclass(frozen=True)
-class RewardSettings:
-    """Settings of a `RewardNode`.
-
-    Attributes:
-      signal: What is valued. `reward`: the environment's; a termination ends it.
-        `intrinsic`: minus the graph's weighted costs; a termination is an absorbing
-        state, whose cost for ever is above the highest met, so that ending early is no
-        way out of cost.
-      gamma: Discount a tick.
-      lam: λ of the value targets; 1 is the n-step return of the whole window.
-      hidden: Widths of the heads' hidden layers.
-      value_heads: Heads of the value ensemble.
-      pessimism: Standard deviations across the heads taken off their mean.
-      horizon: Controls in a sequence that is rolled out before a choice in mode `policy`.
-      planning_horizon: The same in mode `planning`.
-      repeat: Predictions that each control of a sequence is held for while it is rolled
-        out: what a single tick changes is small against the value's error.
-      width: Most control sequences rolled out.
-      epsilon: Chance of a random option while collecting, at first.
-      final_epsilon: The same, at last.
-      epsilon_steps: Train steps from the first to the last, linearly.
-      quantile: Of predicted values, that the set point follows.
-      margin: Share of the reward range that the set point lies above the quantile.
-      curiosity: Weight of information gain in what a candidate is worth while collecting;
-        0 for none.
-      curiosity_gamma: Discount of the value of information gain.
-      slow_rate: Rate of the slow copies.
-    """
-
-    signal: str = "reward"
-    gamma: float = 0.98
-    lam: float = 1.0
-    hidden: int = 64
-    value_heads: int = 2
-    pessimism: float = 0.0
-    horizon: int = 1
-    planning_horizon: int = 4
-    repeat: int = 2
-    width: int = 64
-    epsilon: float = 1.0
-    final_epsilon: float = 0.05
-    epsilon_steps: int = 3000
-    quantile: float = 0.9
-    margin: float = 0.05
-    curiosity: float = 0.0
-    curiosity_gamma: float = 0.97
-    slow_rate: float = 0.01
-
-    def __post_init__(self) -> None:
-        if self.signal not in SIGNALS:
-            raise ValueError(f"RewardSettings.signal={self.signal!r}: expected one of {SIGNALS}")
-        if not 0.0 <= self.gamma < 1.0:
-            raise ValueError(f"RewardSettings.gamma={self.gamma}: expected [0, 1); values are normalised by 1 - gamma")
+__all__ = ["Outlook", "RewardNode", "RewardSettings"]
 
 
 class Outlook(NamedTuple):
@@ -141,26 +86,33 @@ class RewardNode(InfoNode):
     def _bind(self) -> None:
         cfg, pred = self.settings, self.peer(self._pred_name)
         if not isinstance(pred, PredNode):
-            raise GraphError(f"node {self.name!r}: pred_name {self._pred_name!r} is a {type(pred).__name__}, expected a PredNode")
+            raise GraphError(
+                f"node {self.name!r}: pred_name {self._pred_name!r} is a {type(pred).__name__}, expected a PredNode"
+            )
         if not pred.control_names:
-            raise GraphError(f"node {self.name!r}: {self._pred_name!r} controls nothing, so no future is in reach; name its controls")
+            raise GraphError(
+                f"node {self.name!r}: {self._pred_name!r} controls nothing, so no future is in reach; name its controls"
+            )
         if cfg.curiosity and pred.heads is None:
-            raise GraphError(f"node {self.name!r}: curiosity needs an ensemble in {self._pred_name!r}; set its PredSettings.heads to 5")
+            raise GraphError(
+                f"node {self.name!r}: curiosity needs an ensemble in {self._pred_name!r}; "
+                "set its PredSettings.heads to 5"
+            )
         z = tf.zeros([1, pred.settings.latent_size])
         outlook = Joined(mlp((cfg.hidden,), 2, normalise=False, output_scale=0.1, name="outlook"))
         value = EnsembleMLP(cfg.value_heads, cfg.hidden, 1, zero_output=True, name="value")
         self._outlook = Slow(outlook, cfg.slow_rate, z, tf.zeros([1, pred.option_size]), z)
         self._value = Slow(value, cfg.slow_rate, z)
         self._gamma = cfg.gamma**pred.settings.hold
-        self._interest = None
+        self._interest: Optional[Slow] = None
         if cfg.curiosity:
             interest = mlp((cfg.hidden,), 1, output_scale=0.0, name="interest")
             self._interest = Slow(interest, cfg.slow_rate, z)
-        self._low = _statistic(tf.constant(0.0), "low")
-        self._high = _statistic(tf.constant(0.0), "high")
-        self._best = _statistic(tf.constant(0.0), "best")
-        self._set_point = _statistic(tf.constant(0.0), "set_point")
-        self._epsilon = _statistic(tf.constant(float(cfg.epsilon)), "epsilon")
+        self._low = running_statistic(tf.constant(0.0), "low")
+        self._high = running_statistic(tf.constant(0.0), "high")
+        self._best = running_statistic(tf.constant(0.0), "best")
+        self._set_point = running_statistic(tf.constant(0.0), "set_point")
+        self._epsilon = running_statistic(tf.constant(float(cfg.epsilon)), "epsilon")
 
     @property
     def _nets(self) -> list[Slow]:
@@ -204,9 +156,7 @@ class RewardNode(InfoNode):
             mean -= self.settings.pessimism * tf.math.reduce_std(heads, axis=-1)
         return self._low + self._range * mean
 
-    def outlook(
-        self, z: tf.Tensor, controls: tf.Tensor, z_next: tf.Tensor, slow: bool = False
-    ) -> Outlook:
+    def outlook(self, z: tf.Tensor, controls: tf.Tensor, z_next: tf.Tensor, slow: bool = False) -> Outlook:
         """Returns reward and continuation of moves `[..., D]`, `[..., U]`, `[..., D]`."""
         reward, proceeds = tf.unstack(self._outlook(z, controls, z_next, slow=slow), axis=-1)
         reward = self._low + self._range * tf.clip_by_value(reward, 0.0, 1.0)
@@ -242,6 +192,7 @@ class RewardNode(InfoNode):
             z = z_next
         worth += alive * self.value(z, slow=slow)
         if curious:
+            assert self._interest is not None  # Curiosity made it when it was bound.
             interest += reach * tf.nn.softplus(self._interest(z, slow=slow)[..., 0])
             worth += cfg.curiosity * self._range * interest
         return worth, first
@@ -278,9 +229,7 @@ class RewardNode(InfoNode):
         return {self._pred_name: Target(wish, valid)}, state
 
     def _explore(self, choice: tf.Tensor, worth: tf.Tensor, tick: Tick) -> tf.Tensor:
-        random = tf.random.stateless_uniform(
-            tf.shape(choice), tick.fold(2).seed, 0, tf.shape(worth)[1], tf.int32
-        )
+        random = tf.random.stateless_uniform(tf.shape(choice), tick.fold(2).seed, 0, tf.shape(worth)[1], tf.int32)
         dice = tf.random.stateless_uniform(tf.shape(choice), tick.fold(3).seed)
         return tf.where(dice < self._epsilon, random, choice)
 
@@ -295,27 +244,28 @@ class RewardNode(InfoNode):
             window = tf.nest.map_structure(
                 lambda x: x[:, start:] if isinstance(x, tf.Tensor) and x.shape.rank > 1 else x, window
             )
-        return every(window, pred.settings.hold) if pred.settings.hold > 1 else window
+        return spans.every(window, pred.settings.hold) if pred.settings.hold > 1 else window
 
     def _signal_of(self, experience: Experience) -> tf.Tensor:
         source = experience.reward if self.settings.signal == "reward" else experience.intrinsic
         return source[:, :-1]
 
     def _targets(self, experience: Experience, moved: tf.Tensor) -> tf.Tensor:
-        cfg = self.settings
         slow = experience.parents[self._pred_name]["slow"]
         bootstrap = self.value(slow[:, 1:], slow=True)
+        reward, ended = self._signal_of(experience), spans.ended(experience)
         return tf.stop_gradient(
             returns.n_step_targets(
-                self._signal_of(experience), _ended(experience), moved, bootstrap, self._gamma, cfg.lam, self.terminal
+                reward, ended, moved, bootstrap, self._gamma, self.settings.lam, self.terminal
             )
         )
 
     def _loss(self, experience: Experience) -> Optional[NodeLoss]:
         pred: PredNode = self.peer(self._pred_name)
         imagined = experience.parents[self._pred_name]["imagined"]
-        starts, ahead = pred.spans(experience)
-        total, metrics = 0.0, {}
+        starts, ahead = pred_replay.spans(pred, experience)
+        total = 0.0
+        metrics: dict[str, tf.Tensor] = {}
         for i, start in enumerate(starts):
             window = self._spans(experience, start)
             loss, parts = self._window_loss(window, imagined[:, i], ahead)
@@ -335,13 +285,11 @@ class RewardNode(InfoNode):
         targets = self._targets(window, moved)
         reward = (self._signal_of(window) - self._low) / self._range
         now, following, mask = imagined[:, :-1], imagined[:, 1:], moved[:, :ahead]
-        done = self.peer(self._pred_name).joined_controls(window)[:, :ahead]
+        done = pred_replay.joined_controls(self.peer(self._pred_name), window)[:, :ahead]
         raw_reward, proceeds = tf.unstack(self._outlook(now, done, following), axis=-1)
         errors = {
             "reward": (raw_reward - reward[:, :ahead]) ** 2,
-            "continuation": tf.nn.sigmoid_cross_entropy_with_logits(
-                1 - _ended(window)[:, :ahead], proceeds
-            ),
+            "continuation": tf.nn.sigmoid_cross_entropy_with_logits(1 - spans.ended(window)[:, :ahead], proceeds),
             "value": self._value_error(now, targets[:, :ahead]),
         }
         parts = {name: tf.reduce_mean(mask * error, axis=1) for name, error in errors.items()}
@@ -362,11 +310,12 @@ class RewardNode(InfoNode):
 
     def _interest_error(self, window: Experience, z: tf.Tensor, moved: tf.Tensor) -> tf.Tensor:
         """The value of information gain, fitted like V; it does not shape the latents."""
+        assert self._interest is not None
         cfg, pred = self.settings, self.peer(self._pred_name)
         slow = window.parents[self._pred_name]["slow"]
-        gain = pred.information_gain(slow[:, :-1], pred.joined_controls(window)[:, :-1])
+        gain = pred.information_gain(slow[:, :-1], pred_replay.joined_controls(pred, window)[:, :-1])
         beyond = tf.nn.softplus(self._interest(slow[:, 1:], slow=True)[..., 0])
-        target = returns.n_step_targets(gain, _ended(window), moved, beyond, cfg.curiosity_gamma, cfg.lam)
+        target = returns.n_step_targets(gain, spans.ended(window), moved, beyond, cfg.curiosity_gamma, cfg.lam)
         guess = tf.nn.softplus(self._interest(tf.stop_gradient(z))[..., 0])
         return moved[:, 0] * (guess - tf.stop_gradient(target[:, 0])) ** 2
 
@@ -388,39 +337,3 @@ class RewardNode(InfoNode):
         self._set_point.assign_add(0.05 * self._range * (above - (1 - cfg.quantile)))
         done = tf.minimum(tf.cast(step, tf.float32) / max(cfg.epsilon_steps, 1), 1.0)
         self._epsilon.assign(cfg.epsilon + (cfg.final_epsilon - cfg.epsilon) * done)
-
-
-def _ended(experience: Experience) -> tf.Tensor:
-    """1 where a move ended the episode by termination, `[B, T-1]`."""
-    return tf.cast(experience.discount[:, :-1] <= 0.0, tf.float32)
-
-
-def every(experience: Experience, hold: int) -> Experience:
-    """Returns the window seen every `hold` ticks, `[B, 1 + (T-1) // hold, ...]`.
-
-    ```
-    frames   0 . . . h . . . 2h          rewards: mean over a span's moves
-    spans    |---0---|---1---|           controls: of the span's last tick
-    ```
-
-    A span in which the episode ends is kept, as its last, if it ended by termination, and
-    marked as a boundary if it was cut off or starts on a last frame.
-    """
-    spans = (experience.step_type.shape[1] - 1) // hold
-    split = lambda x: tf.reshape(x[:, : spans * hold], [-1, spans, hold])
-    moved = tf.cast(tf.not_equal(split(experience.step_type), 2), tf.float32)
-    alive = tf.math.cumprod(moved, axis=2)
-    mean = lambda x: tf.reduce_sum(alive * split(x), 2) / tf.maximum(tf.reduce_sum(alive, 2), 1.0)
-    ended = tf.reduce_max(alive * tf.cast(split(experience.discount) <= 0.0, tf.float32), axis=2)
-    whole = tf.reduce_min(alive, axis=2)
-    valid = (whole > 0) | ((ended > 0) & (alive[:, :, 0] > 0))
-    pad = lambda x, value: tf.pad(x, [[0, 0], [0, 1]], constant_values=value)
-    frames = lambda x: x[:, : spans * hold + 1 : hold]
-    return experience._replace(
-        parents=tf.nest.map_structure(frames, experience.parents),
-        controls={k: v[:, hold - 1 :: hold] for k, v in experience.controls.items()},
-        step_type=pad(tf.where(valid, 1, 2), 1),
-        reward=pad(mean(experience.reward), 0.0),
-        intrinsic=pad(mean(experience.intrinsic), 0.0),
-        discount=pad(1.0 - ended, 1.0),
-    )

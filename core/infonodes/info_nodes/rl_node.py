@@ -13,7 +13,7 @@ from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory as trajectory_lib
 
 from infonodes.info_nodes.info_node import SCALAR, InfoNode
-from infonodes.info_nodes.pred_node import _statistic
+from infonodes.networks.statistic import running_statistic
 from infonodes.packing import outer_shape
 from infonodes.types import ENVIRONMENT, Experience, GraphError, Nest, NodeLoss, State, Target, Tick
 
@@ -95,12 +95,16 @@ class RLNode(InfoNode):
         )
         size = sum(self.peer(p).signal_size for p in self._seen)
         if not size:
-            raise GraphError(f"node {self.name!r}: its parents {self.parent_names} say nothing; give it a parent with a signal")
+            raise GraphError(
+                f"node {self.name!r}: its parents {self.parent_names} say nothing; give it a parent with a signal"
+            )
         counter = tf.Variable(0, trainable=False, dtype=tf.int64, name="train_step")
         spec = ts.time_step_spec(tf.TensorSpec([size], tf.float32, "latent"))
         self.agent = self._agent_fn(spec, control.target_spec, counter)
         if self.agent.train_step_counter is not counter:
-            raise GraphError(f"node {self.name!r}: agent_fn must pass train_step_counter on, or agents advance each other's")
+            raise GraphError(
+                f"node {self.name!r}: agent_fn must pass train_step_counter on, or agents advance each other's"
+            )
         known = isinstance(self.agent, (ppo_agent.PPOAgent, reinforce_agent.ReinforceAgent))
         self.on_policy = known if self._asked_on_policy is None else self._asked_on_policy
         self._has_loss = type(self.agent)._loss is not tf_agent.TFAgent._loss  # pylint: disable=protected-access
@@ -108,7 +112,7 @@ class RLNode(InfoNode):
         if isinstance(self._greedy, actor_policy.ActorPolicy):  # SAC's own samples.
             self._greedy = greedy_policy.GreedyPolicy(self._greedy)
         self._info_spec = _tuples(self._collect.info_spec)
-        self._highest_cost = _statistic(tf.constant(0.0), "highest_cost")
+        self._highest_cost = running_statistic(tf.constant(0.0), "highest_cost")
         self.state_spec = {
             "agent": _tuples(self._collect.policy_state_spec),
             "action": _tuples(control.target_spec) if self._records_action else (),
@@ -244,7 +248,10 @@ def windows(tensor: tf.Tensor, length: int) -> tf.Tensor:
     """
     batch, time = outer_shape(tensor, 2)
     if isinstance(time, int) and time < length:
-        raise ValueError(f"the agent trains on windows of {length} frames, the trajectory has {time}; lengthen the replay's sequences")
+        raise ValueError(
+            f"the agent trains on windows of {length} frames, the trajectory has {time}; "
+            "lengthen the replay's sequences"
+        )
     stacked = tf.stack([tensor[:, i : i + length] for i in range(time - length + 1)], axis=1)
     return tf.reshape(stacked, [batch * (time - length + 1), length] + tensor.shape[2:].as_list())
 

@@ -9,13 +9,13 @@ import tensorflow as tf
 def sequences(options: int, horizon: int, width: int, seed: tf.Tensor) -> tf.Tensor:
     """Returns option indices of control sequences, int32 `[W, horizon]`.
 
-    All there are if they number at most `width`; else `width` of them, drawn at random
-    but for the first control, which goes round all options.
+    All there are if they number at most `width`; else `width` of them, or N if those are
+    more, drawn at random but for the first control, which goes round all options.
 
     Args:
       options: N, options a tick.
       horizon: Ticks.
-      width: Most sequences, ≥ N.
+      width: Most sequences, unless there are more options: each is tried first once.
       seed: int32 `[2]`.
     """
     if options**horizon <= width:

@@ -3,26 +3,29 @@ from __future__ import annotations
 
 import abc
 import unittest
-from typing import Any, Callable, Optional
+from typing import Optional
 
 import numpy as np
 import tensorflow as tf
 from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import time_step as ts
 
-from infonodes import graph as graph_lib
 from infonodes.agent import InfoNodeAgent
-from infonodes.graph import NodeGraph, States
 from infonodes.info_nodes.info_node import InfoNode
 from infonodes.modes import Modes
-from infonodes.networks.slow import Slow
 from infonodes.packing import Packer
-from infonodes.policy import obs2dict
 from infonodes.testing.fakes import FakeActuatorNode
-from infonodes.testing.trajectories import trajectory_of
-from infonodes.types import ENVIRONMENT, Experience, Nest, Spec, State, Tick
-
-GREEDY = Modes(greedy=True)
+from infonodes.testing.tried import (
+    GREEDY,
+    Tried,
+    assert_close,
+    assert_finite,
+    assert_fits,
+    copy_variables,
+    flat_size,
+    not_learned,
+)
+from infonodes.types import ENVIRONMENT, Experience, Spec, Tick
 
 
 class NodeContract(abc.ABC):
@@ -54,7 +57,7 @@ class NodeContract(abc.ABC):
     compiles_alike = True
     unreached: tuple[str, ...] = ()
 
-    _built: Optional["_Built"] = None
+    _built: Optional["Tried"] = None
 
     @abc.abstractmethod
     def make_nodes(self) -> list[InfoNode]:
@@ -81,11 +84,11 @@ class NodeContract(abc.ABC):
         )
 
     @property
-    def built(self) -> "_Built":
+    def built(self) -> "Tried":
         """The class's agent, and what its collect policy met."""
         cls = type(self)
         if cls._built is None:
-            cls._built = _Built(self)
+            cls._built = Tried(self)
         return cls._built
 
     @property
@@ -108,23 +111,23 @@ class NodeContract(abc.ABC):
     def test_initial_state_fits_the_spec_for_any_batch(self):
         for batch in (1, 3, tf.constant(2)):
             state = self.node.initial_state(batch)
-            _fits(self.node.state_spec, state, int(batch), "initial_state")
-            _finite(state)
+            assert_fits(self.node.state_spec, state, int(batch), "initial_state")
+            assert_finite(state)
             assert np.all(state["cost"].numpy() >= 0), "initial cost is negative"
 
     def test_passes_return_states_that_fit(self):
         for mode in (GREEDY, Modes(), Modes(collect="random")):
             _, states = self.built.tick(mode)
             state = states[self.node_name]
-            _fits(self.node.state_spec, state, self.batch, f"a tick in {mode}")
-            _finite(state)
+            assert_fits(self.node.state_spec, state, self.batch, f"a tick in {mode}")
+            assert_finite(state)
             assert np.all(state["cost"].numpy() >= 0), f"cost {state['cost']} is negative"
 
     def test_decision_fits_its_spec(self):
         _, states = self.built.tick(Modes())
         decision = self.node.decision(states[self.node_name])
-        _fits(self.node.decision_spec, decision, self.batch, "decision")
-        _finite(decision)
+        assert_fits(self.node.decision_spec, decision, self.batch, "decision")
+        assert_finite(decision)
 
     def test_signal_has_its_size(self):
         if not self.node.signal_size:
@@ -138,29 +141,29 @@ class NodeContract(abc.ABC):
     # -- one computation, many ways -------------------------------------------------------
 
     def test_eager_is_function(self):
-        _close(self.built.tick(GREEDY), self.built.compiled(), self.tolerance)
+        assert_close(self.built.tick(GREEDY), self.built.compiled(), self.tolerance)
 
     def test_eager_is_xla(self):
         if not self.compiles_alike:
             raise unittest.SkipTest("compiles_alike is False")
-        _close(self.built.tick(GREEDY), self.built.compiled(jit=True), self.tolerance)
+        assert_close(self.built.tick(GREEDY), self.built.compiled(jit=True), self.tolerance)
 
     def test_a_batch_is_its_rows(self):
         """By one function of unknown batch size; a row must not see another."""
         actions, states = self.built.compiled()
         for row in range(self.batch):
-            one = self.built.compiled(slice(row, row + 1))
-            rows = tf.nest.map_structure(lambda x: x[row : row + 1], (actions, states))
-            _close(rows, one, self.tolerance)
+            one = slice(row, row + 1)
+            rows = [leaf[one] for leaf in tf.nest.flatten((actions, states))]
+            assert_close(rows, tf.nest.flatten(self.built.compiled(one)), self.tolerance)
 
     def test_order_of_nodes_does_not_matter(self):
         nodes = list(reversed(self.make_nodes()))
         agent = self.make_agent(nodes)
-        _copy_variables(self.built.agent.graph, agent.graph)
+        copy_variables(self.built.agent.graph, agent.graph)
         for modes in (GREEDY, Modes()):
             if not (modes.greedy or agent.graph.stateless):
                 continue
-            _close(self.built.tick(modes), self.built.tick(modes, agent.graph), self.tolerance)
+            assert_close(self.built.tick(modes), self.built.tick(modes, agent.graph), self.tolerance)
 
     def test_is_pure(self):
         """Same inputs and seed, same outputs; inputs stay; hooks need no hidden instance state."""
@@ -170,13 +173,13 @@ class NodeContract(abc.ABC):
         state = self.built.states[self.node_name]
         variables = [v.numpy() for v in node.variables]
         first = node.bottom_up(parents, state, tick)
-        _close(first, node.bottom_up(parents, state, tick), 0.0)
-        _close(first, type(node).bottom_up(node, parents, state, tick), 0.0)
+        assert_close(first, node.bottom_up(parents, state, tick), 0.0)
+        assert_close(first, type(node).bottom_up(node, parents, state, tick), 0.0)
         if self.built.agent.graph.stateless:
-            _close(self.built.tick(Modes()), self.built.tick(Modes()), 0.0)
-        _close(self.built.tick(GREEDY), self.built.tick(GREEDY), 0.0)
-        _close(before, self.built.states, 0.0)
-        _close(variables, [v.numpy() for v in node.variables], 0.0)
+            assert_close(self.built.tick(Modes()), self.built.tick(Modes()), 0.0)
+        assert_close(self.built.tick(GREEDY), self.built.tick(GREEDY), 0.0)
+        assert_close(before, self.built.states, 0.0)
+        assert_close(variables, [v.numpy() for v in node.variables], 0.0)
 
     def test_first_step_forgets_the_past(self):
         built = self.built
@@ -187,8 +190,8 @@ class NodeContract(abc.ABC):
         first = built.time_step._replace(step_type=tf.zeros([self.batch], tf.int32))
         steps = [policy.action(first, state) for state in (fresh, old)]
         states = [policy.unpack_state(s.state)[self.node_name] for s in steps]
-        _close(states[0], states[1], 0.0)
-        _close(steps[0].action, steps[1].action, 0.0)
+        assert_close(states[0], states[1], 0.0)
+        assert_close(steps[0].action, steps[1].action, 0.0)
 
     # -- targets ------------------------------------------------------------------------------
 
@@ -200,11 +203,11 @@ class NodeContract(abc.ABC):
         targets = node.decode(options)
         codes = node.encode(targets)
         assert codes.shape == options.shape, f"codes {codes.shape}, candidates {options.shape}"
-        _close(node.decode(codes), targets, self.tolerance)
+        assert_close(node.decode(codes), targets, self.tolerance)
         flat = tf.nest.map_structure(
             lambda t, s: tf.reshape(t, [-1, *s.shape]), targets, node.target_spec
         )
-        _fits(node.target_spec, flat, flat_size(flat), "decode")
+        assert_fits(node.target_spec, flat, flat_size(flat), "decode")
         for spec, target in zip(tf.nest.flatten(node.target_spec), tf.nest.flatten(flat)):
             if isinstance(spec, tensor_spec.BoundedTensorSpec):
                 inside = (target >= spec.minimum) & (target <= spec.maximum)
@@ -232,21 +235,21 @@ class NodeContract(abc.ABC):
 
     def test_gradients_reach_what_is_learned_and_stop_there(self):
         learned = [v for v, _ in self.node.learned()]
-        rest = _not_learned(self.node, learned)
+        rest = not_learned(self.node, learned)
         with tf.GradientTape() as tape:
             tape.watch(rest)
             loss = self.node.loss(self.experience())
         if loss is None:
             raise unittest.SkipTest("has no loss")
         assert loss.loss.shape == [self.batch] and loss.cost.shape == [self.batch]
-        _finite((loss.loss, loss.cost))
+        assert_finite((loss.loss, loss.cost))
         assert np.all(loss.cost.numpy() >= 0), f"cost {loss.cost} is negative"
         gradients = tape.gradient(loss.loss, learned + rest)
         for variable, gradient in zip(learned, gradients):
             if not variable.name.split(":")[0].endswith(self.unreached or ("\0",)):
                 assert gradient is not None, f"no gradient reaches {variable.name}"
         reached = [tf.convert_to_tensor(g) for g in gradients[: len(learned)] if g is not None]
-        _finite(reached)
+        assert_finite(reached)
         assert not learned or any(np.any(g.numpy() != 0) for g in reached), "all gradients are 0"
         for variable, gradient in zip(rest, gradients[len(learned) :]):
             still = gradient is None or not np.any(tf.convert_to_tensor(gradient))
@@ -258,102 +261,7 @@ class NodeContract(abc.ABC):
         before = int(agent.train_step_counter)
         for _ in range(2):
             found = agent.train(self.built.trajectory)
-        _finite((found, list(self.node.variables)))
+        assert_finite((found, list(self.node.variables)))
         assert found.extra["cost"].shape == [self.batch]
         assert np.all(found.extra["cost"].numpy() >= 0)
         assert agent.train_step_counter.numpy() == before + 2
-
-
-class _Built:
-    """An agent, a trajectory it made, and the moment its ticks are tried at."""
-
-    def __init__(self, case: NodeContract):
-        tf.random.set_seed(0)
-        self.agent = case.make_agent()
-        self.agent.initialize()
-        self.trajectory = trajectory_of(self.agent, case.batch, case.time)
-        frame = tf.nest.map_structure(lambda x: x[:, 2], self.trajectory)
-        info = self.agent.collect_policy.unpack_info(frame.policy_info)
-        self.states: States = info["state"]
-        self.time_step = ts.TimeStep(
-            frame.step_type,
-            info["environment"]["reward"],
-            info["environment"]["discount"],
-            frame.observation,
-        )
-        self._functions: dict[bool, Callable[..., Any]] = {}
-
-    def parents_of(self, name: str) -> dict[str, State]:
-        """Returns what `bottom_up` of a node reads."""
-        states = {**self.states, ENVIRONMENT: obs2dict(self.time_step)}
-        return {p: states[p] for p in self.agent.graph[name].parent_names}
-
-    def tick(self, modes: Modes, graph: Optional[NodeGraph] = None) -> tuple:
-        """Runs a tick eagerly: actions by actuator, states by node."""
-        graph = graph or self.agent.graph
-        tick = Tick(tf.constant([3, 4]), modes)
-        return graph_lib.run_tick(graph, obs2dict(self.time_step), self.states, tick)
-
-    def compiled(self, rows: slice = slice(None), jit: bool = False) -> tuple:
-        """The same, greedy, in a `tf.function`; without XLA one of unknown batch size."""
-        if jit not in self._functions:
-            self._functions[jit] = self._compile(jit)
-        cut = tf.nest.map_structure(lambda x: x[rows], (self.time_step, self.states))
-        return self._functions[jit](*cut)
-
-    def _compile(self, jit: bool) -> Callable[..., Any]:
-        def run(time_step: ts.TimeStep, states: States) -> tuple:
-            tick = Tick(tf.constant([3, 4]), GREEDY)
-            return graph_lib.run_tick(self.agent.graph, obs2dict(time_step), states, tick)
-
-        unknown = tf.nest.map_structure(
-            lambda x: tf.TensorSpec([None, *x.shape[1:]], x.dtype), (self.time_step, self.states)
-        )
-        signature = None if jit else list(unknown)
-        return tf.function(run, input_signature=signature, jit_compile=jit, autograph=False)
-
-
-def flat_size(nest: Nest) -> int:
-    """Returns the common leading dimension of a nest."""
-    return tf.nest.flatten(nest)[0].shape[0]
-
-
-def _not_learned(node: InfoNode, learned: list[tf.Variable]) -> list[tf.Variable]:
-    """Slow copies and frozen variables of a node, its own agent's aside."""
-    taken = {id(v) for v in learned}
-    slow = [v for m in node.submodules if isinstance(m, Slow) for v in getattr(m.slow, "variables", ())]
-    inner = {id(v) for v in getattr(getattr(node, "agent", None), "variables", ())}
-    every = [*slow, *node.trainable_variables]
-    return [v for v in {id(v): v for v in every}.values() if id(v) not in taken | inner]
-
-
-def _copy_variables(source: NodeGraph, target: NodeGraph) -> None:
-    for node in source.nodes:
-        for variable, copied in zip(node.variables, target[node.name].variables):
-            copied.assign(variable)
-
-
-def _fits(spec: Spec, nest: Nest, batch: int, what: str) -> None:
-    tf.nest.assert_same_structure(spec, nest)
-    for one, leaf in zip(tf.nest.flatten(spec), tf.nest.flatten(nest)):
-        expected = [batch, *one.shape]
-        assert leaf.dtype == one.dtype and leaf.shape == expected, (
-            f"{what}: expected {expected} of {one.dtype.name}, got {leaf.shape} of {leaf.dtype.name}"
-        )
-
-
-def _finite(nest: Nest) -> None:
-    for leaf in tf.nest.flatten(nest):
-        values = np.asarray(leaf)
-        if np.issubdtype(values.dtype, np.floating):
-            assert np.all(np.isfinite(values)), f"not finite: {values}"
-
-
-def _close(one: Nest, other: Nest, tolerance: float) -> None:
-    tf.nest.assert_same_structure(one, other)
-    for a, b in zip(tf.nest.flatten(one), tf.nest.flatten(other)):
-        a, b = np.asarray(a), np.asarray(b)
-        if np.issubdtype(a.dtype, np.floating):
-            np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
-        else:
-            np.testing.assert_array_equal(a, b)

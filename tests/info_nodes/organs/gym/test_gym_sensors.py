@@ -9,10 +9,9 @@ import tensorflow as tf
 import tree
 from tf_agents.specs import array_spec, tensor_spec
 
-from infonodes import policy
 from infonodes.info_nodes.organs import gym
 from infonodes.modes import Modes
-from infonodes.types import ENVIRONMENT, Experience, GraphError, Tick
+from infonodes.types import ENVIRONMENT, Experience, GraphError, Tick, leaf_key
 
 Bounded = tensor_spec.BoundedTensorSpec
 HUGE = float(np.finfo(np.float32).max)
@@ -51,10 +50,22 @@ def test_images_become_zero_to_one_and_flat():
     np.testing.assert_allclose(see(node, tf.constant(image)), image.reshape(1, 12) / 255, atol=1e-6)
 
 
-def test_huge_bounds_are_normalised_by_what_is_seen():
-    """CartPole's bounds: batches of any size give numpy's mean and variance of all frames."""
+def test_huge_bounds_are_scaled_by_the_greatest_met():
+    """CartPole's bounds: each element over numpy's greatest absolute value of all frames."""
     node = gym.sensors(Bounded([2], tf.float32, [-4.8, -HUGE], [4.8, HUGE]))[0]
-    assert node.normalize == "running"
+    assert node.normalize == "range"
+    frames = np.random.default_rng(0).normal([3.0, -700.0], [0.1, 50.0], [6, 10, 2]).astype(np.float32)
+    learn(node, tf.constant(frames[:2]))
+    learn(node, tf.constant(frames[2:]))
+    flat = frames.reshape(-1, 2)
+    np.testing.assert_allclose(see(node, tf.constant(flat)), flat / np.abs(flat).max(0), rtol=1e-5)
+    assert see(node, tf.constant([[3.0, 1e30]]))[0, 1] == 10.0
+    assert not node.learned()
+
+
+def test_running_normalisation_is_numpys():
+    """Batches of any size give numpy's mean and variance of all frames."""
+    node = gym.sensors(Bounded([2], tf.float32, [-4.8, -HUGE], [4.8, HUGE]), normalize="running")[0]
     rng = np.random.default_rng(0)
     frames = rng.normal([3.0, -700.0], [0.1, 50.0], [6, 10, 2]).astype(np.float32)
     update = tf.function(lambda x: learn(node, x), jit_compile=True, autograph=False)
@@ -124,7 +135,7 @@ def test_nodes_fit_the_leaves():
         "b/right": ("obs_b_right", gym.BoxNode),
         "weiß es": ("obs_wei__es", gym.BoxNode),
     }
-    assert [n.key for n in nodes] == [policy.path_key(p) for p, _ in tree.flatten_with_path(spec)]
+    assert list(found) == [leaf_key(p) for p, _ in tree.flatten_with_path(spec)]
 
 
 def test_each_sensor_sees_its_own_leaf():

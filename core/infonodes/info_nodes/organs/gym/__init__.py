@@ -12,7 +12,7 @@ nodes = [*gym.sensors(time_step_spec.observation), *gym.actuators(action_spec)]
 | integers of bounds 0 and 1, booleans | `MultiBinaryNode` | -1 or 1 | -1 or 1 |
 | other integers | `MultiDiscreteNode` | joined one-hots | joined one-hots |
 """
-from infonodes.info_nodes.organs.gym.base import GymSpaceNode, leaf_key
+from infonodes.info_nodes.organs.gym.base import GymSpaceNode
 from infonodes.info_nodes.organs.gym.box import BoxNode
 from infonodes.info_nodes.organs.gym.discrete import DiscreteNode
 from infonodes.info_nodes.organs.gym.multi_binary import MultiBinaryNode
@@ -28,6 +28,5 @@ __all__ = [
     "MultiDiscreteNode",
     "RewardSensor",
     "actuators",
-    "leaf_key",
     "sensors",
 ]

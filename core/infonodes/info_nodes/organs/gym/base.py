@@ -7,13 +7,14 @@ import math
 from typing import Mapping, Optional
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 import tree
 from tf_agents.specs import tensor_spec
 
 from infonodes.info_nodes.info_node import SCALAR, InfoNode, pick_target
 from infonodes.packing import outer_shape, reshape_tail
-from infonodes.types import ENVIRONMENT, GraphError, Nest, Spec, State, Target, Tick
+from infonodes.types import ENVIRONMENT, GraphError, Nest, Spec, State, Target, Tick, leaf_key
 
 TYPES = ("sensor", "actuator")
 # More choices than this are no choices but a number that wants another encoding.
@@ -194,13 +195,10 @@ class GymSpaceNode(InfoNode):
         return tf.minimum(tf.maximum(value, low), high)
 
 
-def leaf_key(path: tuple) -> str:
-    """Returns a dm-tree path as the text that `key` takes: `('a', 0)` is `'a/0'`."""
-    return "/".join(str(p) for p in path)
-
-
 def spec_bounds(spec: Spec) -> tuple[np.ndarray, np.ndarray]:
     """Returns least and greatest values of a leaf, float64 of its shape; ±inf for none."""
+    low: npt.ArrayLike
+    high: npt.ArrayLike
     if spec.dtype == tf.bool:
         low, high = 0.0, 1.0
     elif isinstance(spec, tensor_spec.BoundedTensorSpec):
@@ -208,8 +206,8 @@ def spec_bounds(spec: Spec) -> tuple[np.ndarray, np.ndarray]:
     else:
         low, high = -np.inf, np.inf
     shape = spec.shape.as_list()
-    low, high = (np.broadcast_to(np.asarray(x, np.float64), shape) for x in (low, high))
-    return low.copy(), high.copy()
+    whole = lambda x: np.broadcast_to(np.asarray(x, np.float64), shape).copy()
+    return whole(low), whole(high)
 
 
 def choices(node: str, key: str, low: np.ndarray, high: np.ndarray) -> np.ndarray:

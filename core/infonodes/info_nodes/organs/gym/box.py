@@ -1,7 +1,7 @@
 """Floats: gym's Box."""
 from __future__ import annotations
 
-from typing import Optional
+from typing import Optional, Union
 
 import numpy as np
 import tensorflow as tf
@@ -75,7 +75,7 @@ class BoxNode(GymSpaceNode):
                 + ("bound the action in the environment's spec (a wrapper that clips it does)"
                    if type == "actuator" else "use normalize='running' or 'auto'")
             )
-        self.normaliser = None
+        self.normaliser: Optional[Union[RunningNormaliser, RunningRange]] = None
         if type == "sensor" and self.normalize in ("running", "range"):
             self.normaliser = RunningNormaliser(size) if self.normalize == "running" else RunningRange(size)
         if self.normalize in ("bounds", "unit"):
@@ -116,11 +116,10 @@ class BoxNode(GymSpaceNode):
         batch = outer_shape(state["cost"], 1)
         if self.signal_size == 1:
             grid = np.linspace(-1.0, 1.0, count) if count > 1 else np.zeros(1)
-            fixed = grid[:, None]
+            marks = grid[:, None]
         else:
-            fixed = self._landmarks(count // 2)
-        fixed = tf.constant(fixed, tf.float32)
-        fixed = tf.broadcast_to(fixed, batch + fixed.shape.as_list())
+            marks = self._landmarks(count // 2)
+        fixed = tf.broadcast_to(tf.constant(marks, tf.float32), batch + list(marks.shape))
         rest = count - fixed.shape[len(batch)]
         return tf.concat([fixed, self._sample(batch + [rest], seed)], axis=1) if rest else fixed
 

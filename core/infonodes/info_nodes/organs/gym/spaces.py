@@ -2,19 +2,19 @@
 from __future__ import annotations
 
 import re
-from typing import Optional
+from typing import Any, Optional
 
 import numpy as np
 import tensorflow as tf
 import tree
 from tf_agents.specs import array_spec, tensor_spec
 
-from infonodes.info_nodes.organs.gym.base import GymSpaceNode, leaf_key, spec_bounds
+from infonodes.info_nodes.organs.gym.base import GymSpaceNode, spec_bounds
 from infonodes.info_nodes.organs.gym.box import BoxNode
 from infonodes.info_nodes.organs.gym.discrete import DiscreteNode
 from infonodes.info_nodes.organs.gym.multi_binary import MultiBinaryNode
 from infonodes.info_nodes.organs.gym.multi_discrete import MultiDiscreteNode
-from infonodes.types import GraphError, Spec
+from infonodes.types import GraphError, Spec, leaf_key
 
 
 def sensors(
@@ -47,7 +47,8 @@ def actuators(action_spec: Spec, prefix: str = "act") -> list[GymSpaceNode]:
 
 
 def _nodes(spec: Spec, prefix: str, type_: str, normalize: Optional[str]) -> list[GymSpaceNode]:
-    nodes, taken = [], set()
+    nodes: list[GymSpaceNode] = []
+    taken: set[str] = set()
     for path, leaf in tree.flatten_with_path(spec):
         key = leaf_key(path)
         words = [re.sub(r"\W", "_", str(p), flags=re.ASCII) for p in path]
@@ -64,14 +65,13 @@ def _unique(name: str, taken: set[str]) -> str:
     return unique
 
 
-def _tensor_spec(leaf: object, key: str) -> tf.TensorSpec:
+def _tensor_spec(leaf: Any, key: str) -> tf.TensorSpec:
     fits = isinstance(leaf, (tf.TensorSpec, array_spec.ArraySpec))
     dtype = tf.as_dtype(leaf.dtype) if fits else None
     if not fits or not (dtype.is_floating or dtype.is_integer or dtype.is_bool):
         raise GraphError(
             f"leaf {key!r} is {leaf}: expected a spec of floats, integers or booleans; leave it "
-            "out with observation_to_dict, or give it a node of its own (organs.navigable_modality "
-            "reads text)"
+            "out with observation_to_dict, or turn it into numbers there or in a wrapper"
         )
     spec = leaf if isinstance(leaf, tf.TensorSpec) else tensor_spec.from_spec(leaf)
     if not spec.shape.is_fully_defined():

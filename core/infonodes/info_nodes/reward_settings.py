@@ -1,0 +1,69 @@
+"""Settings of a RewardNode."""
+from __future__ import annotations
+
+import dataclasses
+
+import gin
+
+SIGNALS = ("reward", "intrinsic")
+
+
+@gin.configurable(module="infonodes")
+@dataclasses.dataclass(frozen=True)
+class RewardSettings:
+    """Settings of a `RewardNode`.
+
+    Attributes:
+      signal: What is valued. `reward`: the environment's; a termination ends it.
+        `intrinsic`: minus the graph's weighted costs; a termination is an absorbing
+        state, whose cost for ever is above the highest met, so that ending early is no
+        way out of cost.
+      gamma: Discount a tick.
+      lam: λ of the value targets; 1 is the n-step return of the whole window.
+      hidden: Widths of the heads' hidden layers.
+      value_heads: Heads of the value ensemble.
+      pessimism: Standard deviations across the heads taken off their mean.
+      horizon: Controls in a sequence that is rolled out before a choice in mode `policy`.
+      planning_horizon: The same in mode `planning`.
+      repeat: Predictions that each control of a sequence is held for while it is rolled
+        out: what a single tick changes is small against the value's error.
+      width: Most control sequences rolled out; never fewer than there are options, so that
+        each is valued.
+      epsilon: Chance of a random option while collecting, at first.
+      final_epsilon: The same, at last.
+      epsilon_steps: Train steps from the first to the last, linearly.
+      quantile: Of predicted values, that the set point follows.
+      margin: Share of the reward range that the set point lies above the quantile.
+      curiosity: Weight of information gain in what a candidate is worth while collecting;
+        0 for none.
+      curiosity_gamma: Discount of the value of information gain.
+      slow_rate: Rate of the slow copies.
+    """
+
+    signal: str = "reward"
+    gamma: float = 0.98
+    lam: float = 1.0
+    hidden: int = 64
+    value_heads: int = 2
+    pessimism: float = 0.0
+    horizon: int = 1
+    planning_horizon: int = 4
+    repeat: int = 2
+    width: int = 64
+    epsilon: float = 1.0
+    final_epsilon: float = 0.05
+    epsilon_steps: int = 3000
+    quantile: float = 0.9
+    margin: float = 0.05
+    curiosity: float = 0.0
+    curiosity_gamma: float = 0.97
+    slow_rate: float = 0.01
+
+    def __post_init__(self) -> None:
+        if self.signal not in SIGNALS:
+            raise ValueError(f"RewardSettings.signal={self.signal!r}: expected one of {SIGNALS}")
+        if not 0.0 <= self.gamma < 1.0:
+            raise ValueError(f"RewardSettings.gamma={self.gamma}: expected [0, 1); values are normalised by 1 - gamma")
+        for field in ("value_heads", "horizon", "planning_horizon", "repeat", "width"):
+            if getattr(self, field) < 1:
+                raise ValueError(f"RewardSettings.{field}={getattr(self, field)}: expected at least 1")

@@ -1,0 +1,95 @@
+"""Networks, against numpy and the definitions in their docstrings."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from infonodes.networks.gated import Gated
+from infonodes.networks.mlp import EnsembleMLP, SimNorm, mlp
+from infonodes.networks.slow import Slow
+
+RNG = np.random.default_rng(0)
+
+
+def normal(*shape: int) -> np.ndarray:
+    return RNG.normal(size=shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("shape", [(5, 16), (2, 3, 16)])
+def test_simnorm_is_a_softmax_a_group(shape):
+    inputs = 3 * normal(*shape)
+    found = SimNorm(4)(tf.constant(inputs)).numpy()
+    grouped = np.exp(inputs.reshape(*shape[:-1], 4, 4))
+    np.testing.assert_allclose(found, (grouped / grouped.sum(-1, keepdims=True)).reshape(shape), rtol=1e-5)
+    np.testing.assert_allclose(found.reshape(-1, 4).sum(-1), 1.0, rtol=1e-5)
+
+
+def test_simnorm_refuses_broken_groups():
+    with pytest.raises(ValueError, match="10 features do not divide into groups of 4"):
+        SimNorm(4)(tf.zeros([1, 10]))
+
+
+def test_slow_follows_by_its_rate():
+    """After n steps of a network that stands still, (1 − rate)^n of the distance is left."""
+    network = mlp((4,), 3)
+    both = Slow(network, 0.25, tf.zeros([1, 2]))
+    assert both.slow is not both.fast
+    start = [v.numpy() for v in both.slow.variables]
+    np.testing.assert_array_equal(both(tf.ones([1, 2])), both(tf.ones([1, 2]), slow=True))
+    for variable in both.fast.variables:
+        variable.assign_add(tf.fill(variable.shape, 2.0))
+    for n in range(1, 4):
+        both.follow()
+        for before, variable in zip(start, both.slow.variables):
+            np.testing.assert_allclose(variable, before + 2.0 * (1 - 0.75**n), rtol=1e-5, atol=1e-5)
+    both.reset()
+    np.testing.assert_array_equal(both(tf.ones([1, 2])), both(tf.ones([1, 2]), slow=True))
+    assert {id(v) for v in both.learned()} == {id(v) for v in network.trainable_variables}
+
+
+def test_slow_of_a_function_is_the_function():
+    both = Slow(lambda x: 2 * x, 0.1, tf.zeros([1, 2]))
+    both.follow()
+    np.testing.assert_array_equal(both(tf.ones([2, 3, 2]), slow=True), np.full([2, 3, 2], 2.0))
+
+
+def test_gated_stays_on_the_simplices():
+    """A mixture of two points on simplices: sums are kept, and it lies between z and some candidate."""
+    network = Gated((8,), 16, "simnorm", 3.0)
+    z = tf.nn.softmax(tf.constant(3 * normal(6, 2, 8)))
+    z = tf.reshape(z, [6, 16])
+    for _ in range(20):
+        z = network(tf.constant(normal(6, 5)), z)
+    np.testing.assert_allclose(z.numpy().reshape(6, 2, 8).sum(-1), 1.0, rtol=1e-5)
+    assert z.numpy().min() >= 0
+
+
+def test_gated_mixes_by_its_gates():
+    """Gates shut keep z, gates open take the candidate, as does a fresh latent whatever the gates."""
+    network = Gated((8,), 16, "simnorm", 3.0)
+    x = tf.constant(normal(3, 5))
+    z = tf.reshape(tf.nn.softmax(tf.constant(normal(3, 2, 8))), [3, 16])
+    network(x, z)
+    bias = next(v for v in network.variables if v.name.endswith("gate/bias:0"))
+    bias.assign(tf.fill(bias.shape, -100.0))
+    np.testing.assert_allclose(network(x, z), z, atol=1e-6)
+    fresh = network(x, tf.zeros([3, 16])).numpy()
+    assert np.all(fresh.reshape(3, 2, 8).sum(-1) > 0.99)
+    bias.assign(tf.fill(bias.shape, 100.0))
+    np.testing.assert_allclose(network(x, tf.zeros([3, 16])), fresh, atol=1e-6)
+    assert np.max(np.abs(network(x, z) - z)) > 1e-2
+
+
+def test_ensemble_heads_are_apart_and_independent():
+    """Each output is its own head's: the gradient of one reaches no weight of another."""
+    heads = EnsembleMLP(3, 8, 2)
+    x = tf.constant(normal(4, 5))
+    with tf.GradientTape() as tape:
+        out = heads(x)
+        one = tf.reduce_sum(out[:, 1])
+    assert out.shape == [4, 3, 2]
+    assert np.max(np.abs(out[:, 0] - out[:, 1])) > 1e-3
+    slope = tape.gradient(one, heads.w_in).numpy()
+    assert np.any(slope[:, 1]) and not np.any(slope[:, [0, 2]])
+    assert not np.any(EnsembleMLP(3, 8, 2, zero_output=True)(x))
