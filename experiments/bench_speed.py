@@ -129,7 +129,8 @@ def report() -> list[tuple[str, float, str, bool, str]]:
         start, state = env.pyenv.envs[0].reset(), policy.get_initial_state(1)
         steps[name] = lambda p=policy, t=start, s=state: p.action(t, s)
     found = in_turns(steps, 100)
-    add("action at the Python boundary, 30-node / 5-node graph", found["30 nodes"] / found["5 nodes"], 1.5, False, found)
+    ratio = found["30 nodes"] / found["5 nodes"]
+    add("action at the Python boundary, 30-node / 5-node graph", ratio, 1.5, False, found)
 
     ticks = 500
     found = in_turns({f"B={b}": in_graph(specs, b, ticks) for b in (1, 32)}, 1)
@@ -146,7 +147,8 @@ def main(argv: list) -> None:
     """Prints and writes the table; exits with 1 on a miss."""
     del argv
     rows = report()
-    lines = ["# Speed\n", f"`python -m experiments.bench_speed`, median of {_ROUNDS.value} turns, TF {tf.__version__}.\n",
+    how = f"`python -m experiments.bench_speed`, median of {_ROUNDS.value} turns, TF {tf.__version__}."
+    lines = ["# Speed\n", how + "\n",
              "| what | measured | bar | | details, a step or call |", "| --- | --- | --- | --- | --- |"]
     lines += [f"| {w} | {r:.3g} | {b} | {'pass' if ok else 'MISS'} | {d} |" for w, r, b, ok, d in rows]
     text = "\n".join(lines) + "\n"

@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
-from experiments import collecting, runner
-from experiments.run_config import RunConfig
 from tf_agents.environments import tf_py_environment
 
+from experiments import collecting, runner
+from experiments.run_config import RunConfig
 from infonodes import presets
 from infonodes.environments import probes
 from infonodes.replay import CostPrioritizedReplay
