@@ -1,7 +1,7 @@
 # make run    train an agent on CartPole (4 minutes on 2 cores); ARGS="--preset=…" adds flags
 # make test   the fast tests (10 minutes at most)
 # make check  lint, types, fast tests
-# make bench  the slow tests and the speed ratios
+# make bench  the slow tests, the learning figures, the ablations and the speed ratios: hours
 # make docs   the API pages, in docs/_build
 # Each makes .venv first, if it is missing or setup.py has changed.
 
@@ -33,10 +33,18 @@ lint: $(VENV)/.installed
 
 check: lint test
 
+# A missed figure does not keep the next from being measured; `make` fails at the end.
 bench: $(VENV)/.installed
-	$(PYTHON) -m pytest -m slow $(ARGS)
-	$(PYTHON) -m experiments.bench_speed
+	@failed=0; \
+	$(PYTHON) -m pytest -m slow $(ARGS) || failed=1; \
+	for task in cartpole pendulum t_maze reactive_vs_dqn mountain_car; do \
+	  $(PYTHON) -m experiments.learning --task=$$task || failed=1; \
+	done; \
+	$(PYTHON) -m experiments.inverse_goal || failed=1; \
+	$(PYTHON) -m experiments.ablations || failed=1; \
+	$(PYTHON) -m experiments.bench_speed || failed=1; \
+	exit $$failed
 
 docs: $(VENV)/.installed
 	$(PYTHON) -m pip install --disable-pip-version-check --quiet -e '.[docs]'
-	$(PYTHON) -m sphinx -W --keep-going -b html docs docs/_build
+	$(PYTHON) -m sphinx -q -b html docs/api docs/_build
