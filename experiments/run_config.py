@@ -13,7 +13,7 @@ REPLAY = {
     "max_size": 100_000,
     "exponent": 0.6,
     "uniform_fraction": 0.5,
-    "beta": 1.0,
+    "beta": 0.4,
     "stride": 1,
     "pad": True,
 }

@@ -101,7 +101,7 @@ class RewardNode(InfoNode):
         z = tf.zeros([1, pred.settings.latent_size])
         outlook = Joined(mlp((cfg.hidden,), 2, normalise=False, output_scale=0.1, name="outlook"))
         value = EnsembleMLP(cfg.value_heads, cfg.hidden, 1, zero_output=True, name="value")
-        self._outlook = Slow(outlook, cfg.slow_rate, z, tf.zeros([1, pred.option_size]), z)
+        self._outlook = Slow(outlook, cfg.slow_rate, *self._move(z, tf.zeros([1, pred.option_size]), z))
         self._value = Slow(value, cfg.slow_rate, z)
         self._gamma = cfg.gamma**pred.settings.hold
         self._interest: Optional[Slow] = None
@@ -158,9 +158,13 @@ class RewardNode(InfoNode):
 
     def outlook(self, z: tf.Tensor, controls: tf.Tensor, z_next: tf.Tensor, slow: bool = False) -> Outlook:
         """Returns reward and continuation of moves `[..., D]`, `[..., U]`, `[..., D]`."""
-        reward, proceeds = tf.unstack(self._outlook(z, controls, z_next, slow=slow), axis=-1)
+        reward, proceeds = tf.unstack(self._outlook(*self._move(z, controls, z_next), slow=slow), axis=-1)
         reward = self._low + self._range * tf.clip_by_value(reward, 0.0, 1.0)
         return Outlook(reward, tf.sigmoid(proceeds))
+
+    def _move(self, z: tf.Tensor, controls: tf.Tensor, z_next: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """What the heads read of a move."""
+        return (z, controls, z_next) if self.settings.sees_controls else (z, z_next)
 
     def score(
         self, z: tf.Tensor, controls: tf.Tensor, slow: bool = False, curious: bool = False
@@ -286,7 +290,7 @@ class RewardNode(InfoNode):
         reward = (self._signal_of(window) - self._low) / self._range
         now, following, mask = imagined[:, :-1], imagined[:, 1:], moved[:, :ahead]
         done = pred_replay.joined_controls(self.peer(self._pred_name), window)[:, :ahead]
-        raw_reward, proceeds = tf.unstack(self._outlook(now, done, following), axis=-1)
+        raw_reward, proceeds = tf.unstack(self._outlook(*self._move(now, done, following)), axis=-1)
         errors = {
             "reward": (raw_reward - reward[:, :ahead]) ** 2,
             "continuation": tf.nn.sigmoid_cross_entropy_with_logits(1 - spans.ended(window)[:, :ahead], proceeds),

@@ -22,6 +22,8 @@ class RewardSettings:
       lam: λ of the value targets; 1 is the n-step return of the whole window.
       hidden: Widths of the heads' hidden layers.
       value_heads: Heads of the value ensemble.
+      sees_controls: Let the heads of reward and continuation read (z, u, ẑ') instead of
+        (z, ẑ'). Without u, what a control leads to must show in ẑ', which shapes `f_pred`.
       pessimism: Standard deviations across the heads taken off their mean.
       horizon: Controls in a sequence that is rolled out before a choice in mode `policy`.
       planning_horizon: The same in mode `planning`.
@@ -45,6 +47,7 @@ class RewardSettings:
     lam: float = 1.0
     hidden: int = 64
     value_heads: int = 2
+    sees_controls: bool = True
     pessimism: float = 0.0
     horizon: int = 1
     planning_horizon: int = 4

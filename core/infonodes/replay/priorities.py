@@ -109,7 +109,7 @@ def density_ratio(probability: Values, table_size: Values) -> Values:
     return 1.0 / np.maximum(expected, 1e-12)
 
 
-def importance_weights(probability: Values, table_size: Values, beta: float = 1.0) -> Values:
+def importance_weights(probability: Values, table_size: Values, beta: float = 0.4) -> Values:
     """Returns (1 / (n P))^beta, divided by the batch's maximum.
 
     Args:
