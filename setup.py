@@ -36,7 +36,7 @@ setup(
     packages=find_packages("core"),
     python_requires=">=3.9,<3.12",
     install_requires=[*TF_FAMILY, "absl-py>=2,<3", "dm-tree>=0.1.8,<0.2", "gin-config>=0.5,<0.6",
-                      "matplotlib>=3.7,<4", "networkx>=3,<4", "tqdm>=4.60,<5"],
+                      "matplotlib>=3.7,<4", "tqdm>=4.60,<5"],
     extras_require={
         "plots": PLOTS,
         "box2d": ["Box2D==2.3.10"],

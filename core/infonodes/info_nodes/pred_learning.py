@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 
 from infonodes.info_nodes.pred_replay import joined_controls, spans
-from infonodes.rules import prediction
+from infonodes.rules import prediction, returns
 from infonodes.types import Experience, NodeLoss
 
 if TYPE_CHECKING:
@@ -49,11 +49,11 @@ def _prediction_loss(
     node: PredNode, experience: Experience, starts: list[int], ahead: int
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Squared error of imagined latents against the slow encoder's, and their free energy: `[B]` each."""
-    cfg, valid = node.settings, _moves(experience)
+    cfg = node.settings
     slow, imagined = experience.state["slow"], experience.state["imagined"]
     costs, total = [], 0.0
     for i, start in enumerate(starts):
-        alive = tf.math.cumprod(valid[:, start:], axis=1)
+        alive = returns.cumulative_valid(experience.step_type[:, start:])
         for k in range(1, ahead + 1):
             mask = alive[:, k * cfg.hold - 1]
             error = slow[:, start + k * cfg.hold] - imagined[:, i, k]
@@ -74,15 +74,15 @@ def _inverse_loss(node: PredNode, experience: Experience, starts: list[int]) -> 
       The loss `[B]`, and the share of choices it would repeat.
     """
     assert node.inverse is not None
-    slow, valid = experience.state["slow"], _moves(experience)
+    slow = experience.state["slow"]
     controls = joined_controls(node, experience)
     total, hits, count = 0.0, 0.0, 0
     for i, start in enumerate(starts):
         z, done = experience.state["imagined"][:, i, 0], controls[:, start]
-        alive = tf.math.cumprod(valid[:, start:], axis=1)
+        alive = returns.cumulative_valid(experience.step_type[:, start:])
         furthest = min(node.settings.unroll if node.f_act is node.inverse else 1, alive.shape[1])
         for k in range(1, furthest + 1):
-            mask, ticks = alive[:, k - 1], tf.fill(tf.shape(valid)[:1], float(k))
+            mask, ticks = alive[:, k - 1], tf.fill(tf.shape(alive)[:1], float(k))
             wrong, agreed = node.inverse.assess(z, slow[:, start + k], ticks, done)
             total += mask * wrong
             count += 1
