@@ -28,12 +28,27 @@ def _write(replay, *frames, **kwargs):
     return observer
 
 
-def test_overlapping_windows_end_with_the_boundary_frame(data_spec, make_episode):
+def test_a_window_starts_from_every_move(data_spec, make_episode):
+    """The last moves too: heads that learn from a window's first moves must see endings."""
     with FifoReplay(data_spec, 3, stride=1) as replay:
         _write(replay, *make_episode(4))
         assert _read(replay) == [
             (0, [0, 1, 2], [0, 1, 1]), (0, [1, 2, 3], [1, 1, 1]), (0, [2, 3, 4], [1, 1, 2]),
+            (0, [3, 4, 4], [1, 2, 2]),
         ]
+
+
+@pytest.mark.parametrize("length", [2, 3, 6])
+@pytest.mark.parametrize("stride", [1, 2, 4])
+@pytest.mark.parametrize("moves", [1, 2, 5, 6, 7])
+def test_windows_start_at_every_stride_up_to_the_last_move(
+    data_spec, make_episode, length, stride, moves
+):
+    with FifoReplay(data_spec, length, stride=stride) as replay:
+        _write(replay, *make_episode(moves))
+        frames = list(range(moves + 1)) + [moves] * length
+        expected = [frames[s : s + length] for s in range(0, moves, stride)]
+        assert [w[1] for w in _read(replay)] == expected
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3])
@@ -166,7 +181,11 @@ def test_batched_rows_are_separate_episodes(data_spec, make_episode):
     with FifoReplay(data_spec, 3, stride=1) as replay:
         rows = [make_episode(4, 0), make_episode(2, 1) + make_episode(1, 2)]
         observer = _write(replay, *map(_stack, *rows), batch_size=2)
-        expected = {0: [[0, 1, 2], [1, 2, 3], [2, 3, 4]], 1: [[0, 1, 2]], 2: [[0, 1, 1]]}
+        expected = {
+            0: [[0, 1, 2], [1, 2, 3], [2, 3, 4], [3, 4, 4]],
+            1: [[0, 1, 2], [1, 2, 2]],
+            2: [[0, 1, 1]],
+        }
         windows = _read(replay)
         assert {e: [w[1] for w in windows if w[0] == e] for e in expected} == expected
         observer.close()
@@ -184,7 +203,9 @@ def test_batched_fault_drops_its_own_row_only(data_spec, make_episode):
                 observer(_stack(left, bad))
         observer.flush()
         windows = _read(replay)
-        assert [w[1] for w in windows if w[0] == 0] == [[0, 1, 2], [1, 2, 3], [2, 3, 4]]
+        assert [w[1] for w in windows if w[0] == 0] == [
+            [0, 1, 2], [1, 2, 3], [2, 3, 4], [3, 4, 4],
+        ]
         assert [w[1] for w in windows if w[0] == 1] == [[3, 4, 4]]
 
 

@@ -65,7 +65,8 @@ class CostPrioritizedReplay(Replay):
           uniform_fraction: Share of samples drawn uniformly, in `[0, 1]`.
           beta: Exponent of the importance weights, in `[0, 1]`.
           stride: Frames from one window's start to the next one's.
-          pad: Whether to fill up an episode's last window by repeating its boundary frame.
+          pad: Whether windows start up to an episode's last move, filled up by repeating its
+            boundary frame.
             If False, episodes shorter than a window are not stored.
           min_size: Windows in the table before sampling starts.
           table_name: Name of the table.

@@ -21,13 +21,16 @@ class WindowWriter:
     frames    F  M  M  M  L->F | F  M ...        L->F is the boundary frame
     windows  [0  1  2]                           sequence_length=3, stride=1
                 [1  2  3]
-                   [2  3  4]                     the last window ends in the boundary frame
+                   [2  3  4]
+                      [3  4  4]                  the boundary frame, repeated
     ```
 
     A window never holds frames of two episodes, also where an episode was abandoned:
-    a frame that does not follow the one before it starts anew. If an episode's end does
-    not fall on the end of a window, the boundary frame is repeated until it does: real
-    observations where TF-Agents pads with zeros, and masked by its step type all the same.
+    a frame that does not follow the one before it starts anew. After an episode's end the
+    boundary frame is repeated until a window has started from every frame (every
+    `stride`-th) that makes a move, so that what learns from the first moves of a window
+    sees the last moves of an episode, its termination above all. Repeated frames are real
+    observations where TF-Agents pads with zeros, and masked by their step type all the same.
     """
 
     def __init__(
@@ -47,8 +50,8 @@ class WindowWriter:
           table: Name of the table.
           sequence_length: Frames in a window.
           stride: Frames from one window's start to the next one's.
-          pad: Whether to repeat the boundary frame; if False the frames after an
-            episode's last whole window are dropped.
+          pad: Whether to repeat the boundary frame; if False no window starts among an
+            episode's last `sequence_length - 2` moves, and its end is only seen from afar.
           priority: Maps a window's mean cost to its stored priority.
           deadline_s: How long to wait for the server.
         """
@@ -132,10 +135,12 @@ class WindowWriter:
         return past >= 0 and past % self._stride == 0
 
     def _missing(self) -> int:
-        """Frames to the next window's end, 0 if that window would hold no move."""
-        past = self._frames - self._length
-        missing = -past if past < 0 else -past % self._stride
-        return missing if self._length - missing >= 2 else 0
+        """Frames until the last window that starts with a move is full."""
+        last_move = self._frames - 2
+        if last_move < 0:
+            return 0
+        last_start = last_move - last_move % self._stride
+        return max(last_start + self._length - self._frames, 0)
 
     def _write_window(self, writer: reverb.TrajectoryWriter) -> None:
         costs = [c for c in self._costs if c is not None]
