@@ -5,6 +5,8 @@ from typing import Any, Optional
 
 import tensorflow as tf
 
+from infonodes.networks.rowwise import rowwise
+
 _INIT = "lecun_normal"
 # Above this Keras fuses layer norm into batch norm, which XLA cannot fuse further.
 _EPSILON = 1e-6
@@ -108,11 +110,14 @@ class EnsembleMLP(tf.keras.layers.Layer):
         super().build(input_shape)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        hidden = tf.einsum("...f,fkh->...kh", inputs, self.w_in) + self.b_in
+        return rowwise(self._of_rows, inputs)
+
+    def _of_rows(self, inputs: tf.Tensor) -> tf.Tensor:
+        hidden = tf.einsum("nf,fkh->nkh", inputs, self.w_in) + self.b_in
         centred = hidden - tf.reduce_mean(hidden, -1, keepdims=True)
         scale = tf.math.rsqrt(tf.reduce_mean(centred**2, -1, keepdims=True) + _EPSILON)
         active = tf.nn.silu(centred * scale)
-        return tf.einsum("...kh,kho->...ko", active, self.w_out) + self.b_out
+        return tf.einsum("nkh,kho->nko", active, self.w_out) + self.b_out
 
     def get_config(self) -> dict[str, Any]:
         keys = ("heads", "hidden", "size", "zero_output")
