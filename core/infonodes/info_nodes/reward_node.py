@@ -326,8 +326,6 @@ class RewardNode(InfoNode):
     def _after_update(self, experience: Experience, step: tf.Tensor) -> None:
         cfg = self.settings
         experience = self._spans(experience)
-        for net in self._nets:
-            net.follow()
         reward = self._signal_of(experience)
         moved = tf.cast(tf.not_equal(experience.step_type[:, :-1], 2), tf.float32)
         # Absorbing costs lie a tenth above the highest met: ending is never the cheaper life.
@@ -341,3 +339,6 @@ class RewardNode(InfoNode):
         self._set_point.assign_add(0.05 * self._range * (above - (1 - cfg.quantile)))
         done = tf.minimum(tf.cast(step, tf.float32) / max(cfg.epsilon_steps, 1), 1.0)
         self._epsilon.assign(cfg.epsilon + (cfg.final_epsilon - cfg.epsilon) * done)
+        # Last: until then the slow values are those the loss bootstrapped from, computed once.
+        for net in self._nets:
+            net.follow()
