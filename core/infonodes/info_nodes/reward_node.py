@@ -10,7 +10,7 @@ from infonodes.info_nodes import pred_replay
 from infonodes.info_nodes.info_node import SCALAR, InfoNode
 from infonodes.info_nodes.pred_node import PredNode
 from infonodes.info_nodes.reward_settings import RewardSettings
-from infonodes.networks.mlp import EnsembleMLP, Joined, mlp
+from infonodes.networks.mlp import MLP, EnsembleMLP, Joined
 from infonodes.networks.slow import Slow
 from infonodes.networks.statistic import running_statistic
 from infonodes.rules import planning, returns, spans
@@ -99,14 +99,14 @@ class RewardNode(InfoNode):
                 "set its PredSettings.heads to 5"
             )
         z = tf.zeros([1, pred.settings.latent_size])
-        outlook = Joined(mlp((cfg.hidden,), 2, normalise=False, output_scale=0.1, name="outlook"))
+        outlook = Joined(MLP((cfg.hidden,), 2, normalise=False, output_scale=0.1, name="outlook"))
         value = EnsembleMLP(cfg.value_heads, cfg.hidden, 1, zero_output=True, name="value")
         self._outlook = Slow(outlook, cfg.slow_rate, *self._move(z, tf.zeros([1, pred.option_size]), z))
         self._value = Slow(value, cfg.slow_rate, z)
         self._gamma = cfg.gamma**pred.settings.hold
         self._interest: Optional[Slow] = None
         if cfg.curiosity:
-            interest = mlp((cfg.hidden,), 1, output_scale=0.0, name="interest")
+            interest = MLP((cfg.hidden,), 1, output_scale=0.0, name="interest")
             self._interest = Slow(interest, cfg.slow_rate, z)
         self._low = running_statistic(tf.constant(0.0), "low")
         self._high = running_statistic(tf.constant(0.0), "high")
@@ -326,8 +326,6 @@ class RewardNode(InfoNode):
     def _after_update(self, experience: Experience, step: tf.Tensor) -> None:
         cfg = self.settings
         experience = self._spans(experience)
-        for net in self._nets:
-            net.follow()
         reward = self._signal_of(experience)
         moved = tf.cast(tf.not_equal(experience.step_type[:, :-1], 2), tf.float32)
         # Absorbing costs lie a tenth above the highest met: ending is never the cheaper life.
@@ -341,3 +339,6 @@ class RewardNode(InfoNode):
         self._set_point.assign_add(0.05 * self._range * (above - (1 - cfg.quantile)))
         done = tf.minimum(tf.cast(step, tf.float32) / max(cfg.epsilon_steps, 1), 1.0)
         self._epsilon.assign(cfg.epsilon + (cfg.final_epsilon - cfg.epsilon) * done)
+        # Last: until then the slow values are those the loss bootstrapped from, computed once.
+        for net in self._nets:
+            net.follow()
