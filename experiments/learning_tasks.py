@@ -30,7 +30,7 @@ class Task:
 
 _CAR = RunConfig(
     env="MountainCar-v0",
-    steps=30_000,
+    steps=45_000,
     eval_every=2500,
     train_every=4,
     warmup=1000,
