@@ -24,7 +24,11 @@ from infonodes.types import Spec
 
 # Frames of a replayed window: five moves, for five-step value targets.
 WINDOW = 6
+# Frames of a window that is read once, in order: seven moves.
+QUEUE_WINDOW = 8
 LEARNING_RATE = 1e-3
+# What nodes that grow and prune are run with.
+REWIRING = Modes(self_modification=True)
 # Latents with memory: predictions start from all frames that leave room for them, so that
 # what a late frame needs reaches back to an early one. Simplex latents forgot the cue of the
 # T-maze probe; layer-normalised ones keep it.
@@ -227,8 +231,8 @@ def synaptic(
         SynapticNode(a.name.replace("act", "synaptic", 1), _names([*sensors]), a.name, synaptic, seed=seed)
         for a in actuators
     ]
-    agent_kwargs.setdefault("train_sequence_length", 2)
-    agent_kwargs.setdefault("modes", Modes(self_modification=True))
+    agent_kwargs.setdefault("train_sequence_length", QUEUE_WINDOW)
+    agent_kwargs.setdefault("modes", REWIRING)
     return InfoNodeAgent(time_step_spec, action_spec, [*sensors, *actuators, *deciders], **agent_kwargs)
 
 

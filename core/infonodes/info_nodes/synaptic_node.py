@@ -1,19 +1,19 @@
 """SynapticNode: a graph of its own that grows, and learns from reward by local rules."""
 from __future__ import annotations
 
-from typing import Iterable, Mapping, Optional
+from typing import Any, Iterable, Mapping, Optional
 
 import gin
 import numpy as np
 import tensorflow as tf
 
+from infonodes.info_nodes import synaptic_drawing
 from infonodes.info_nodes import synaptic_learning as learning
 from infonodes.info_nodes.info_node import SCALAR, InfoNode
 from infonodes.info_nodes.synaptic_ports import Inlet, Outlet
 from infonodes.info_nodes.synaptic_settings import SynapticSettings
 from infonodes.info_nodes.synaptic_wiring import capacity, first_edges
 from infonodes.networks.statistic import running_statistic
-from infonodes.packing import outer_shape
 from infonodes.rules import rewiring
 from infonodes.rules.synapse import Edges, Layout, outputs_of
 from infonodes.types import ENVIRONMENT, Experience, GraphError, Nest, NodeLoss, State, Target, Tick
@@ -194,7 +194,18 @@ class SynapticNode(InfoNode):
         mean = signal / tf.maximum(1.0, moves)
         alive = tf.reduce_sum(self.edges.alive)
         weight = tf.reduce_sum(self.edges.weight) / tf.maximum(1.0, alive)
-        return NodeLoss(tf.zeros_like(mean), mean, {"edges": alive, "mean_weight": weight, "surprise": tf.reduce_mean(mean)})
+        metrics = {"edges": alive, "mean_weight": weight, "surprise": tf.reduce_mean(mean)}
+        return NodeLoss(tf.zeros_like(mean), mean, metrics)
+
+    # -- pictures -------------------------------------------------------------------------
+
+    def to_networkx(self) -> Any:
+        """Returns the living graph as a `networkx.DiGraph`; see `synaptic_drawing.to_networkx`."""
+        return synaptic_drawing.to_networkx(self)
+
+    def to_dot(self) -> str:
+        """Returns Graphviz source, edges as wide as they weigh; see `synaptic_drawing.to_dot`."""
+        return synaptic_drawing.to_dot(self)
 
     # -- damage ---------------------------------------------------------------------------
 

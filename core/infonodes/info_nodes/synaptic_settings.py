@@ -99,11 +99,11 @@ class SynapticSettings:
     threshold: float = 1.0
     output_cells: int = 7
     candidates: int = 4
-    rate: float = 0.5
-    value_rate: float = 0.1
+    rate: float = 1.0
+    value_rate: float = 0.05
     floor: float = 0.2
-    temperature: float = 0.25
-    gamma: float = 0.98
+    temperature: float = 0.2
+    gamma: float = 0.985
     trace_decay: float = 0.9
     reward_scale: Optional[float] = None
     largest: float = 5.0
@@ -119,6 +119,10 @@ class SynapticSettings:
     grace: int = 10
     repair_grow: int = 10
     repair_weight: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.ranges is not None:  # JSON has lists.
+            object.__setattr__(self, "ranges", tuple((float(low), float(high)) for low, high in self.ranges))
 
     @property
     def switches(self) -> Rule:

@@ -28,6 +28,9 @@ class WindowWriter:
     a frame that does not follow the one before it starts anew. If an episode's end does
     not fall on the end of a window, the boundary frame is repeated until it does: real
     observations where TF-Agents pads with zeros, and masked by its step type all the same.
+
+    Attributes:
+      written: Windows written so far.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class WindowWriter:
         self._frames = 0
         self._expected: Optional[int] = None
         self._since_flush = 0
+        self.written = 0
 
     def write(self, leaves: list[np.ndarray], step_type: int, next_step_type: int,
               cost: float) -> None:
@@ -143,6 +147,7 @@ class WindowWriter:
         window = [column[-self._length:] for column in writer.history]
         writer.create_item(self._table, self._priority(mean_cost), window)
         self._since_flush += 1
+        self.written += 1
         if self._since_flush >= _MAX_PENDING:
             self._since_flush = 0
             self._wait(
