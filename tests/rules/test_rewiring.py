@@ -145,7 +145,8 @@ def test_siblings_fall_until_one_is_left():
     """Two edges of one source, 0.6 and 0.5: half of the least is taken from both, each time."""
     layout, zeros = Layout(1, 0, (2,)), tf.zeros([2])
     edges = Edges(
-        tf.constant([0, 0]), tf.constant([1, 2]), tf.constant([0.6, 0.5]), tf.ones([2]), tf.constant([9, 9]), zeros, zeros
+        tf.constant([0, 0]), tf.constant([1, 2]), tf.constant([0.6, 0.5]), tf.ones([2]), tf.constant([9, 9]),
+        zeros, zeros,
     )
     np.testing.assert_allclose(rewiring.sibling_subtraction(edges, layout, 0.5, 5), [0.35, 0.25], rtol=1e-6)
     np.testing.assert_allclose(rewiring.sibling_subtraction(edges, layout, 0.5, 9), [0.6, 0.5])  # Too young.
