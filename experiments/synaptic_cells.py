@@ -77,8 +77,8 @@ def tables(runs: str, docs: str, task: str) -> str:
     level, good = _REACHED[task], "seeds ≥ 475" if task == "cartpole" else "best seed"
     lines = [
         f"# SynapticNode on {task}\n",
-        "`@n`: mean training return, exploration included, of the 50 episodes up to n, ± its standard deviation\n"
-        "over seeds. Greedy: mean return of 20 episodes of the greedy policy after training. Reach: median over seeds of the\n"
+        "`@n`: mean training return, exploration included, of the 50 episodes up to n, ± its deviation over seeds.\n"
+        "Greedy: mean return of 20 episodes of the greedy policy after training. Reach: median over seeds of the\n"
         f"episodes to a {_WINDOW}-episode mean of {level:g}, and how many seeds got there.\n",
         f"| variant | seeds | @50 | @150 | @300 | greedy (worst) | {good} | reach | env steps | edges |",
         "| --- " * 10 + "|",

@@ -75,7 +75,7 @@ class Search:
         """Evolves until the bar or the steps are reached; then tries the fittest genome seen."""
         population = self._neat.Population(self._config)
         try:
-            population.run(self._generation, None)
+            population.run(self._generation, self._most)  # `_Enough` comes first.
         except _Enough:
             pass
         if self.best[0] < self._bar:
