@@ -15,6 +15,7 @@ from tf_agents.trajectories import trajectory
 
 from experiments.tf_tasks import TfTask
 from infonodes.agent import InfoNodeAgent
+from infonodes.modes import Modes
 
 # Most episodes of one call.
 _ROOM = 1000
@@ -70,6 +71,7 @@ class Loop:
         self._task, self._shaped, self._learns = task, shaped, learns
         make = lambda f: tf.function(f, jit_compile=jit_compile, autograph=False)
         self._train, self._greedy = make(self._train_loop), make(self._greedy_loop)
+        self._wander = make(self._wander_loop)
         self._place: Any = None
 
     def start(self, seed: int) -> None:
@@ -83,6 +85,10 @@ class Loop:
         self._place, returns, steps = self._train(self._place, tf.constant(episodes))
         self.steps += int(steps)
         return [float(r) for r in returns.numpy()[:episodes]]
+
+    def wander(self, moves: int) -> None:
+        """Trains on random moves, which do not count; nodes that learn on policy take no step from them."""
+        self._place = self._wander(self._place, tf.constant(moves))
 
     def evaluate(self, seed: int, episodes: int = 20) -> float:
         """Returns the greedy policy's mean return over episodes that training never saw."""
@@ -128,16 +134,28 @@ class Loop:
         def body(place: Place, returns: tf.Tensor, done: tf.Tensor, steps: tf.Tensor) -> tuple:
             following, chosen, after, ended, total = self._advance(place, self.agent.collect_policy)
             if self._learns:
-                frame = trajectory.from_transition(place.time_step, chosen, after)
-                looked_at = frame._replace(step_type=after.step_type, observation=after.observation)
-                window = tf.nest.map_structure(lambda a, b: tf.stack([a, b], axis=1), frame, looked_at)
-                self.agent.train(window)
+                self._learn(place, chosen, after)
             return following, _noted(returns, done, ended, total), done + tf.cast(ended, tf.int32), steps + 1
 
         place, returns, _, steps = tf.while_loop(
             lambda p, r, done, s: done < episodes, body, (place, tf.zeros([_ROOM]), tf.constant(0), tf.constant(0))
         )
         return place, returns, steps
+
+    def _learn(self, place: Place, chosen: Any, after: ts.TimeStep) -> None:
+        frame = trajectory.from_transition(place.time_step, chosen, after)
+        looked_at = frame._replace(step_type=after.step_type, observation=after.observation)
+        self.agent.train(tf.nest.map_structure(lambda a, b: tf.stack([a, b], axis=1), frame, looked_at))
+
+    def _wander_loop(self, place: Place, moves: tf.Tensor) -> Place:
+        policy = self.agent.make_policy(Modes(collect="random"))
+
+        def body(place: Place, done: tf.Tensor) -> tuple:
+            following, chosen, after, _, _ = self._advance(place, policy)
+            self._learn(place, chosen, after)
+            return following, done + 1
+
+        return tf.while_loop(lambda p, done: done < moves, body, (place, tf.constant(0)))[0]
 
     def _greedy_loop(self, place: Place, episodes: tf.Tensor) -> tf.Tensor:
         def body(place: Place, returns: tf.Tensor, done: tf.Tensor) -> tuple:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
+from typing import Optional
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -36,9 +37,13 @@ _RUNS = flags.DEFINE_string("runs", os.path.join("runs", "synaptic"), "Folder of
 _DOCS = flags.DEFINE_string("docs", os.path.join("docs", "results", "synaptic"), "Folder of the tables.")
 _GROWTH = flags.DEFINE_string("growth", None, "A GIF file: film one seed that grows from nothing, and do no more.")
 
+_RATE = 1e-3  # Of what is below a SynapticNode.
 
-def build(task: TfTask, variant: Variant) -> InfoNodeAgent:
-    """Returns the agent of a variant; `synaptic` is its node."""
+
+def build(
+    task: TfTask, variant: Variant, optimizer: Optional[tf.keras.optimizers.legacy.Optimizer] = None
+) -> InfoNodeAgent:
+    """Returns the agent of a variant; `synaptic` is its node, and `optimizer` teaches what is below it."""
     changes = dict(variant.changes)
     if variant.by_hand and variant.below == "raw":
         changes["ranges"] = task.ranges
@@ -46,13 +51,17 @@ def build(task: TfTask, variant: Variant) -> InfoNodeAgent:
     if variant.below == "raw":
         agent = presets.synaptic(*specs, synaptic=settings, train_sequence_length=2)
     else:
+        sizes = {"pred": {"latent_size": 64}, "small_pred": {"latent_size": 8, "norm": "layernorm"}}
+        pred = PredSettings(unroll=1, **sizes[variant.below])
         nodes = [
             *gym.sensors(specs[0].observation),
             *gym.actuators(specs[1]),
-            PredNode("pred", ("obs", "act"), ("act",), settings=PredSettings(unroll=1, latent_size=64)),
+            PredNode("pred", ("obs", "act"), ("act",), settings=pred),
             SynapticNode("synaptic", ("pred",), "act", settings),
         ]
-        agent = InfoNodeAgent(*specs, nodes, train_sequence_length=2, modes=presets.REWIRING, gradient_clipping=1.0)
+        agent = InfoNodeAgent(
+            *specs, nodes, optimizer, train_sequence_length=2, modes=presets.REWIRING, gradient_clipping=1.0
+        )
     agent.initialize()
     return agent
 
@@ -63,8 +72,10 @@ class Trial:
     def __init__(self, task: TfTask, variant: Variant):
         """Builds agent and loop."""
         self._variant = variant
-        self._agent = build(task, variant)
-        self._first = [tf.identity(v) for v in self._agent.variables]
+        self._optimizer = tf.keras.optimizers.legacy.Adam(_RATE)
+        self._agent = build(task, variant, self._optimizer)
+        self._variables = [*self._agent.variables, *self._optimizer.variables()]
+        self._first = [tf.identity(v) for v in self._variables]
         self._loop = in_graph.Loop(self._agent, task, variant.shaped, variant.learns)
 
     @property
@@ -105,8 +116,13 @@ class Trial:
 
     def _begin(self, seed: int) -> None:
         """Makes agent and environment new; only the SynapticNode's first weights differ by seed."""
-        for variable, value in zip(self._agent.variables, self._first):
+        for variable, value in zip(self._variables, self._first):
             variable.assign(value)
+        self._loop.start(seed)
+        if self._variant.wander:
+            self._optimizer.learning_rate = _RATE
+            self._loop.wander(self._variant.wander)
+            self._optimizer.learning_rate = 0.0
         self.node.reset(seed)
         self._loop.start(seed)
 

@@ -19,8 +19,9 @@ def _path(runs: str, task: str, label: str, seed: int) -> str:
 
 
 def _asked(variant: Variant) -> dict[str, Any]:
-    """Returns what fixes a cell, the number of seeds aside, as JSON gives it back."""
-    asked = {k: v for k, v in dataclasses.asdict(variant).items() if k != "seeds"}
+    """Returns what fixes a cell as JSON gives it back: what differs from a plain variant, the number of seeds aside."""
+    plain = dataclasses.asdict(Variant())
+    asked = {k: v for k, v in dataclasses.asdict(variant).items() if k != "seeds" and v != plain[k]}
     return json.loads(json.dumps(asked))
 
 

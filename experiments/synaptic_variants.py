@@ -19,7 +19,10 @@ class Variant:
       learns: Whether to train at all.
       by_hand: Give the ranges of features rather than learn them.
       lesion: Share of edges killed after half of the episodes.
-      below: What it sees: `raw` observations, or the latents of a PredNode (`pred`).
+      below: What it sees: `raw` observations, or the latents of a PredNode: 64 on simplices
+        (`pred`), or 8 that are layer-normalised (`small_pred`).
+      wander: Random moves first, from which the PredNode alone learns, to be frozen then; 0
+        lets it learn all along.
     """
 
     changes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -30,6 +33,7 @@ class Variant:
     by_hand: bool = True
     lesion: float = 0.0
     below: str = "raw"
+    wander: int = 0
 
 
 _PLAIN = {"sibling": 0.0, "prune": 0.0, "grow": 0, "floor": 0.0}
@@ -78,8 +82,9 @@ SPARSE = {
     "td": Variant(_FAR, episodes=300, seeds=5),
     "learned_ranges": Variant(_FAR, episodes=300, seeds=5, by_hand=False),
     "novelty": Variant({**_FAR, "novelty": 0.05}, episodes=300, seeds=5),
-    "two_level": Variant(_TOKENS, episodes=300, seeds=5, below="pred"),
-    "two_level_novelty": Variant({**_TOKENS, "novelty": 0.05}, episodes=300, seeds=5, below="pred"),
+    "two_level_cells": Variant(_FAR, episodes=300, seeds=5, by_hand=False, below="small_pred", wander=20_000),
+    "two_level_frozen": Variant(_TOKENS, episodes=300, seeds=5, below="pred", wander=20_000),
+    "two_level_online": Variant(_TOKENS, episodes=300, seeds=5, below="pred"),
 }
 VARIANTS = {"cartpole": CARTPOLE, "acrobot": SPARSE, "mountain_car": SPARSE}
 
