@@ -120,8 +120,11 @@ def grown(edges: Edges, layout: Layout, found: Reach, most: tf.Tensor, weight: t
     source = tf.random.stateless_uniform([slots], one, 0, layout.inputs + layout.hidden, tf.int32)
     target = tf.random.stateless_uniform([slots], other, layout.inputs, layout.units, tf.int32)
     fits = (edges.alive < 0.5) & (source != target) & (tf.gather(found.forward, source) > 0.5)
-    fits &= ~_known(edges, source, target, layout)
-    fits &= ~_repeated(tf.where(fits, _key(source, target, layout), _unused(slots)))
+    # No living edge joins the same units, and no other newborn that stands before.
+    none = _unused(2 * slots)
+    living = tf.where(edges.alive > 0.5, _key(edges.source, edges.target, layout), none[:slots])
+    asked = tf.where(fits, _key(source, target, layout), none[slots:])
+    fits &= ~_repeated(tf.concat([living, asked], axis=0))[slots:]
     rank = tf.cumsum(tf.cast(fits, tf.int32), exclusive=True)
     born = fits & (rank < most)
     new = tf.cast(born, tf.float32)
@@ -142,26 +145,21 @@ def _key(source: tf.Tensor, target: tf.Tensor, layout: Layout) -> tf.Tensor:
     return tf.cast(source, tf.int64) * layout.units + tf.cast(target, tf.int64)
 
 
-def _unused(slots: int) -> tf.Tensor:
-    """Returns keys that no edge has, all different: `[E]`."""
-    return -1 - tf.range(slots, dtype=tf.int64)
-
-
-def _known(edges: Edges, source: tf.Tensor, target: tf.Tensor, layout: Layout) -> tf.Tensor:
-    """Returns whether a living edge joins the same two units: bool `[E]`."""
-    slots = edges.weight.shape[0]
-    keys = tf.where(edges.alive > 0.5, _key(edges.source, edges.target, layout), _unused(slots))
-    keys, asked = tf.sort(keys), _key(source, target, layout)
-    place = tf.minimum(tf.searchsorted(keys, asked), slots - 1)
-    return tf.gather(keys, place) == asked
+def _unused(count: int) -> tf.Tensor:
+    """Returns keys that no edge has, all different: `[count]`."""
+    return -1 - tf.range(count, dtype=tf.int64)
 
 
 def _repeated(keys: tf.Tensor) -> tf.Tensor:
-    """Returns whether an equal key stands before: bool `[E]`."""
+    """Returns whether an equal key stands before: bool `[X]`.
+
+    By sorting: XLA compares all pairs for `tf.searchsorted`, 40 GB at 10⁵ edges, and takes
+    seconds for `tf.scatter_nd`.
+    """
     order = tf.argsort(keys, stable=True)
     ordered = tf.gather(keys, order)
     same = tf.concat([[False], ordered[1:] == ordered[:-1]], axis=0)
-    return tf.scatter_nd(order[:, None], tf.cast(same, tf.int32), tf.shape(keys)) > 0
+    return tf.gather(same, tf.argsort(order))
 
 
 def lesioned(edges: Edges, share: float, seed: tf.Tensor) -> tf.Tensor:
