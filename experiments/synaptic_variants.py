@@ -53,7 +53,7 @@ CARTPOLE = {
     "lesion_weak_births": Variant({"repair_weight": 0.05}, **_HEALS),
     "lesion_no_births": Variant({"repair_grow": 0, "grow": 0}, **_HEALS),
     "pruned": Variant({"grow": 0, "sibling": 0.05}, episodes=300),
-    # The ladder: from the note as it stands to the rule, each with the best of four rates.
+    # The ladder: from the note as it stands to the rule, each at a rate that suits it.
     "L2_literal_pain": Variant({"rule": "literal", "rate": 0.01, "reward_scale": 1.0, **_PLAIN}, **_LADDER),
     "L3_competition": Variant({"rule": "competition", "rate": 0.01, "reward_scale": 1.0, **_PLAIN}, **_LADDER),
     "L4_dopamine": Variant({"rule": "dopamine", "rate": 0.05, "reward_scale": 1.0, **_PLAIN}, **_LADDER),
