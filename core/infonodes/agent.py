@@ -146,6 +146,11 @@ class InfoNodeAgent(tf_agent.TFAgent):
         self._compiled_update = tf.function(self._update, jit_compile=jit_compile, autograph=False)
         self._compiled_assess = tf.function(self._assess, jit_compile=jit_compile, autograph=False)
 
+    @property
+    def on_policy(self) -> bool:
+        """Whether some node may train on its data once only, in order: use `replay.FifoReplay`."""
+        return any(node.on_policy for node in self.graph.nodes)
+
     def make_policy(self, modes: Modes) -> InfoNodePolicy:
         """Returns a policy over the same nodes in other `modes`.
 

@@ -18,12 +18,17 @@ from infonodes.info_nodes.organs import gym
 from infonodes.info_nodes.pred_node import PredNode, PredSettings
 from infonodes.info_nodes.reward_node import RewardNode, RewardSettings
 from infonodes.info_nodes.rl_node import AgentFn, RLNode
+from infonodes.info_nodes.synaptic_node import SynapticNode, SynapticSettings
 from infonodes.modes import Modes
 from infonodes.types import Spec
 
 # Frames of a replayed window: five moves, for five-step value targets.
 WINDOW = 6
+# Frames of a window that is read once, in order: seven moves.
+QUEUE_WINDOW = 8
 LEARNING_RATE = 1e-3
+# What nodes that grow and prune are run with.
+REWIRING = Modes(self_modification=True)
 # Latents with memory: predictions start from all frames that leave room for them, so that
 # what a late frame needs reaches back to an early one. Simplex latents forgot the cue of the
 # T-maze probe; layer-normalised ones keep it.
@@ -201,6 +206,36 @@ def hierarchical(
     return _model_agent(time_step_spec, action_spec, nodes, agent_kwargs)
 
 
+@gin.configurable(module="infonodes")
+def synaptic(
+    time_step_spec: ts.TimeStep,
+    action_spec: Spec,
+    synaptic: SynapticSettings = SynapticSettings(),  # pylint: disable=redefined-outer-name
+    **agent_kwargs: Any,
+) -> InfoNodeAgent:
+    """Sensors → one SynapticNode an action leaf → actuators; it learns in order, from `FifoReplay`.
+
+    Args:
+      time_step_spec: The environment's.
+      action_spec: The same.
+      synaptic: Settings of the SynapticNodes.
+      **agent_kwargs: Passed on to `InfoNodeAgent`.
+
+    Returns:
+      The agent. Nodes: `obs…`, `act…`, `synaptic…`.
+    """
+    sensors = gym.sensors(time_step_spec.observation, normalize=None)
+    actuators = gym.actuators(action_spec)
+    seed = agent_kwargs.get("seed", 0)
+    deciders = [
+        SynapticNode(a.name.replace("act", "synaptic", 1), _names([*sensors]), a.name, synaptic, seed=seed)
+        for a in actuators
+    ]
+    agent_kwargs.setdefault("train_sequence_length", QUEUE_WINDOW)
+    agent_kwargs.setdefault("modes", REWIRING)
+    return InfoNodeAgent(time_step_spec, action_spec, [*sensors, *actuators, *deciders], **agent_kwargs)
+
+
 def _model_agent(
     time_step_spec: ts.TimeStep, action_spec: Spec, nodes: list[InfoNode], kwargs: dict[str, Any]
 ) -> InfoNodeAgent:
@@ -215,4 +250,5 @@ PRESETS: dict[str, Callable[..., InfoNodeAgent]] = {
     "predictive": predictive,
     "hierarchical": hierarchical,
     "planning": planning,
+    "synaptic": synaptic,
 }

@@ -18,6 +18,7 @@ from infonodes.info_nodes.organs import gym
 from infonodes.info_nodes.pred_node import PredSettings
 from infonodes.info_nodes.reward_node import RewardSettings
 from infonodes.info_nodes.rl_node import RLNode
+from infonodes.info_nodes.synaptic_node import SynapticSettings
 from infonodes.testing import FakeEnvironment, trajectory_of
 
 PRED = PredSettings(latent_size=8, hidden=(16,), unroll=2, options=4)
@@ -28,9 +29,11 @@ SMALL = {
     "predictive": dict(pred=PRED, reward=VALUE),
     "planning": dict(pred=PRED, reward=VALUE),
     "hierarchical": dict(low=PRED, high=HIGH, reward=VALUE),
+    "synaptic": dict(synaptic=SynapticSettings(cells=4)),
 }
-FAST = ("reactive-discrete", "predictive-discrete", "hierarchical-discrete", "planning-continuous")
-SLOW = ("reactive-continuous", "predictive-continuous", "hierarchical-continuous", "planning-discrete")
+FAST = ("reactive-discrete", "predictive-discrete", "hierarchical-discrete", "planning-continuous", "synaptic-discrete")
+SLOW = ("reactive-continuous", "predictive-continuous", "hierarchical-continuous", "planning-discrete",
+        "synaptic-continuous")
 
 
 class Case:
