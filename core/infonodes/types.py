@@ -71,7 +71,7 @@ class Tariff:
     """What a node that is no organ is billed for at each tick, in units of its supplier's energy.
 
     ```
-    price = per_tick + |executed| · per_control + |signal| · per_signal        [B, E]
+    price = per_tick + |executed| · per_control + max(signal, 0) · per_signal        [B, E]
             computing  acting                     sensing
     ```
 

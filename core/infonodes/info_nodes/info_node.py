@@ -360,9 +360,10 @@ class InfoNode(tf.Module, metaclass=abc.ABCMeta):
 
     def _bill(self, state: State, unpaid: tf.Tensor) -> tf.Tensor:
         owed = unpaid + self._prices["per_tick"]
-        for field, said in (("per_control", self.executed), ("per_signal", self.signal)):
-            if np.any(self._prices[field]):
-                owed += tf.matmul(tf.abs(said(state)), tf.constant(self._prices[field]))
+        if np.any(self._prices["per_control"]):
+            owed += tf.matmul(tf.abs(self.executed(state)), tf.constant(self._prices["per_control"]))
+        if np.any(self._prices["per_signal"]):
+            owed += tf.matmul(tf.maximum(self.signal(state), 0.0), tf.constant(self._prices["per_signal"]))
         return owed
 
     def _take_bills(self, states: Mapping[str, State], state: State) -> State:

@@ -9,6 +9,7 @@
 | `DriveSensor` | turns the drives of storages into a reward |
 """
 from infonodes.info_nodes.organs.energetics.accounts import Ledger, ledger
+from infonodes.info_nodes.organs.energetics.body import BodySettings, body_nodes
 from infonodes.info_nodes.organs.energetics.conversion import EnergyConversion
 from infonodes.info_nodes.organs.energetics.drive import DriveSensor
 from infonodes.info_nodes.organs.energetics.storage import EnergyStorage
@@ -17,6 +18,7 @@ from infonodes.info_nodes.organs.organ import Organ
 from infonodes.info_nodes.organs.organ_settings import OrganSettings
 
 __all__ = [
+    "BodySettings",
     "DriveSensor",
     "EnergyConversion",
     "EnergyStorage",
@@ -24,5 +26,6 @@ __all__ = [
     "Ledger",
     "Organ",
     "OrganSettings",
+    "body_nodes",
     "ledger",
 ]
