@@ -54,9 +54,8 @@ def organs(count: int) -> list[InfoNode]:
 def seconds_a_tick(mind: str, count: int) -> tuple[float, float]:
     """Returns the seconds of a tick of all bodies, and those of the first call, tracing and compiling."""
     env = ForageTFEnvironment(ForageSettings(), _BATCH.value, 0)
-    agent = presets.embodied(
-        env.time_step_spec(), env.action_spec(), mind=mind, organs=organs(count - 1), body=BodySettings(**body(env.settings))
-    )
+    specs, settings = (env.time_step_spec(), env.action_spec()), BodySettings(**body(env.settings))
+    agent = presets.embodied(*specs, body=settings, mind=mind, organs=organs(count - 1))
     agent.initialize()
     policy = agent.policy
 
@@ -96,8 +95,8 @@ def main(argv: list) -> None:
     verdict = "pass" if best >= BAR else "MISS"
     text = "\n".join([
         "# Speed of a body\n",
-        f"`python -m experiments.bench_body`: forage and the greedy policy of `embodied` in one compiled function, batch "
-        f"{_BATCH.value}, {os.cpu_count()} cores, TF {tf.__version__}; median of {_ROUNDS.value} calls of "
+        f"`python -m experiments.bench_body`: forage and the greedy policy of `embodied` in one compiled function, "
+        f"batch {_BATCH.value}, {os.cpu_count()} cores, TF {tf.__version__}; median of {_ROUNDS.value} calls of "
         f"{_TICKS.value} ticks. Bar at {counts[0]} organs: ≥ {BAR:,.0f} agent steps/s: {verdict}.\n",
         "| mind | organs | ms a tick | agent steps/s | first call, s |", "| --- | --- | --- | --- | --- |", *rows, "",
         "![steps a second against organs](body_speed.png)\n",

@@ -12,7 +12,7 @@ import tensorflow as tf
 import tqdm
 from tf_agents.agents import tf_agent
 from tf_agents.drivers import dynamic_step_driver
-from tf_agents.policies import random_tf_policy, tf_policy
+from tf_agents.policies import greedy_policy, q_policy, random_tf_policy, tf_policy
 from tf_agents.replay_buffers import tf_uniform_replay_buffer
 from tf_agents.utils import common
 
@@ -57,18 +57,18 @@ class ForageRun:
     """
 
     agent: str = "embodied"
-    mind: str = "predictive"
+    mind: str = "reactive"
     bill: bool = True
     seed: int = 0
-    steps: int = 30_000
+    steps: int = 60_000
     bodies: int = 8
     warmup: int = 1000
-    every: int = 4
+    every: int = 2
     batch_size: int = 64
     capacity: int = 100_000
-    epsilon_steps: int = 3000
+    epsilon_steps: int = 6000
     final_epsilon: float = 0.05
-    gamma: float = 0.97
+    gamma: float = 0.95
     learning_rate: float = 1e-3
     weight: float = 4.0
     task: float = 0.2
@@ -94,6 +94,7 @@ def make_agent(run: ForageRun, env: ForageTFEnvironment) -> tf_agent.TFAgent:
     if run.agent == "dqn":
         agent = _dqn(run)(*specs, tf.Variable(0, trainable=False, dtype=tf.int64, name="train_step"))
     else:
+        frames = given.get("dqn", {}).get("n_step_update", 1) + 1 if run.mind == "reactive" else presets.WINDOW
         reward = {
             "signal": "sensed", "gamma": run.gamma, "epsilon_steps": run.epsilon_steps,
             "final_epsilon": run.final_epsilon, **given.get("reward", {}),
@@ -107,6 +108,7 @@ def make_agent(run: ForageRun, env: ForageTFEnvironment) -> tf_agent.TFAgent:
             agent_fn=_dqn(run),
             optimizer=tf.keras.optimizers.legacy.Adam(run.learning_rate),
             seed=run.seed,
+            train_sequence_length=frames,
         )
     agent.initialize()
     return agent
@@ -120,7 +122,7 @@ def _dqn(run: ForageRun) -> presets.AgentFn:
             done = tf.minimum(tf.cast(counter, tf.float32) / run.epsilon_steps, 1.0)
             return 1.0 + (run.final_epsilon - 1.0) * done
 
-        arguments = {"fc_layers": (64, 64), "target_update_tau": 0.01, **run.settings.get("dqn", {})}
+        arguments = {"fc_layers": (128, 64), "target_update_tau": 0.01, **run.settings.get("dqn", {})}
         maker = presets.dqn(learning_rate=run.learning_rate, gamma=run.gamma, epsilon_greedy=epsilon, **arguments)
         return maker(time_step_spec, action_spec, counter)
 
@@ -154,9 +156,17 @@ def train(
         bar.update(loop.advance())
         if loop.step * evaluations // run.steps > len(found):
             found.append(_evaluate(agent.policy, run, loop.step))
+            if run.agent == "dqn":  # What evaluating by averaged weights alone would bring.
+                found[-1]["life_slow"] = _evaluate(_slow(agent), run, loop.step)["life"]
             bar.set_postfix(life=f"{found[-1]['life']:.0f}")
     bar.close()
     return agent, agent.policy, found
+
+
+def _slow(agent: tf_agent.TFAgent) -> tf_policy.TFPolicy:
+    """Returns the greedy policy of a DqnAgent's target network."""
+    net = agent._target_q_network  # pylint: disable=protected-access
+    return greedy_policy.GreedyPolicy(q_policy.QPolicy(agent.time_step_spec, agent.action_spec, net))
 
 
 class _Loop:

@@ -58,6 +58,10 @@ def dqn(
     return make
 
 
+# A slow target network, which evaluates, and an outlook of twenty ticks.
+BODY_DQN = dqn((128, 64), gamma=0.95, target_update_tau=0.01)
+
+
 def _joined(leaves: Nest) -> tf.Tensor:
     return tf.concat([tf.cast(leaf, tf.float32) for leaf in tf.nest.flatten(leaves)], axis=-1)
 
@@ -262,7 +266,7 @@ def embodied(
             actuator.charge("blood", per_control=body.act)
     drive = DriveSensor("drive", ("blood",), body.form, body.weight, body.task)
     if mind == "reactive":
-        thinkers: list[InfoNode] = [_decider(a, senses, agent_fn, "sensed", "drive") for a in actuators]
+        thinkers: list[InfoNode] = [_felt_decider(a, senses, agent_fn) for a in actuators]
         agent_kwargs.setdefault("train_sequence_length", 2)
     else:
         thinkers = [PredNode("pred", senses + _names(actuators), _names(actuators), settings=pred)]
@@ -275,13 +279,16 @@ def embodied(
     return _model_agent(time_step_spec, action_spec, nodes, agent_kwargs)
 
 
-def _decider(
-    actuator: InfoNode, senses: tuple[str, ...], agent_fn: Optional[AgentFn], *reward: str
-) -> RLNode:
+def _decider(actuator: InfoNode, senses: tuple[str, ...], agent_fn: Optional[AgentFn], **kwargs: Any) -> RLNode:
     """Returns the RLNode of an actuator: DQN for a discrete one, SAC for a continuous one, unless told."""
-    named = {"reward": reward[0], "reward_name": reward[1]} if reward else {}
     maker = agent_fn or (dqn() if actuator.blocks else sac())
-    return RLNode(actuator.name.replace("act", "rl", 1), senses, actuator.name, maker, **named)
+    return RLNode(actuator.name.replace("act", "rl", 1), senses, actuator.name, maker, **kwargs)
+
+
+def _felt_decider(actuator: InfoNode, senses: tuple[str, ...], agent_fn: Optional[AgentFn]) -> RLNode:
+    """The same for a body: it values what `drive` says, and evaluates by its slow network."""
+    maker = agent_fn or (BODY_DQN if actuator.blocks else None)
+    return _decider(actuator, senses, maker, reward="sensed", reward_name="drive", greedy_slow=True)
 
 
 def _model_agent(

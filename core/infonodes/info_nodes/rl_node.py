@@ -6,9 +6,10 @@ from typing import Any, Callable, Iterable, Mapping, Optional
 import gin
 import tensorflow as tf
 from tf_agents.agents import tf_agent
+from tf_agents.agents.dqn import dqn_agent
 from tf_agents.agents.ppo import ppo_agent
 from tf_agents.agents.reinforce import reinforce_agent
-from tf_agents.policies import actor_policy, greedy_policy
+from tf_agents.policies import actor_policy, greedy_policy, q_policy
 from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory as trajectory_lib
 
@@ -49,6 +50,7 @@ class RLNode(InfoNode):
         on_policy: Optional[bool] = None,
         trainable: bool = True,
         reward_name: Optional[str] = None,
+        greedy_slow: bool = False,
     ):
         """Builds the node; the agent is made when it is bound.
 
@@ -68,6 +70,8 @@ class RLNode(InfoNode):
             REINFORCE, False for others.
           trainable: False freezes it.
           reward_name: A DriveSensor, say, for `reward="sensed"`; not part of what is seen.
+          greedy_slow: In greedy mode act by the agent's target network, if it has one (DQN):
+            weights averaged over updates evaluate steadier than the last ones.
 
         Raises:
           ValueError: for an unknown `reward`, or a `sensed` one without `reward_name`.
@@ -86,6 +90,7 @@ class RLNode(InfoNode):
                 "reward goes with 'sensed', and with that alone"
             )
         self._reward_name = reward_name
+        self._greedy_slow = greedy_slow
         self.trains_itself = True
         self.stateless = False
         self._control_name, self._agent_fn = control_name, agent_fn
@@ -120,6 +125,10 @@ class RLNode(InfoNode):
         self._greedy, self._collect = self.agent.policy, self.agent.collect_policy
         if isinstance(self._greedy, actor_policy.ActorPolicy):  # SAC's own samples.
             self._greedy = greedy_policy.GreedyPolicy(self._greedy)
+        slow = getattr(self.agent, "_target_q_network", None)
+        if self._greedy_slow and type(self.agent) is dqn_agent.DqnAgent and slow is not None:  # C51's heads differ.
+            by_value = q_policy.QPolicy(spec, self.agent.action_spec, slow)
+            self._greedy = greedy_policy.GreedyPolicy(by_value)
         self._info_spec = _tuples(self._collect.info_spec)
         self._highest_cost = running_statistic(tf.constant(0.0), "highest_cost")
         self.state_spec = {

@@ -101,5 +101,6 @@ class ForagePyEnvironment(py_environment.PyEnvironment):
         return ts.transition(self._observe(), 1.0)
 
     def _observe(self) -> dict[str, np.ndarray]:
+        assert self.state is not None
         seen = world.observe(ARRAYS, self.settings, self.state)
         return {key: np.asarray(leaf[0], np.float32) for key, leaf in seen.items()}

@@ -50,11 +50,11 @@ class ForageSettings:
       ticks: An episode is cut off here.
     """
 
-    size: int = 8
+    size: int = 6
     sugars: int = 3
     proteins: int = 3
     poisons: int = 3
-    portion: float = 0.25
+    portion: float = 0.3
     harm: float = 1.0
     capacity: float = 1.0
     start: float = 0.5

@@ -83,7 +83,9 @@ class Organ(InfoNode):
         self.capacity = vector(name, "capacity", settings.capacity, size, positive=True)
         self._start = vector(name, "start", settings.start, size)
         if np.any(self._start > self.capacity):
-            raise GraphError(f"node {name!r}: start {settings.start} is above its capacity {settings.capacity}; lower it")
+            raise GraphError(
+                f"node {name!r}: start {settings.start} is above its capacity {settings.capacity}; lower it"
+            )
         self._basal = vector(name, "basal", settings.basal, size)
         self.usefulness = matrix(name, "usefulness", settings.usefulness, size)
         self.client_names: tuple[str, ...] = ()
@@ -146,7 +148,7 @@ class Organ(InfoNode):
 
     def _eaten(self, observation: Nest) -> tf.Tensor:
         leaves = {leaf_key(p): leaf for p, leaf in tree.flatten_with_path(observation)}
-        leaf = leaves.get(self.settings.intake)
+        leaf = leaves.get(self.settings.intake or "")
         size = self.usefulness.shape[1]
         if leaf is None or leaf.shape[1:] != [size]:
             found = {key: each.shape[1:].as_list() for key, each in leaves.items()}

@@ -88,6 +88,6 @@ def matrix(node: str, field: str, value: Any, size: int) -> np.ndarray:
         sums = np.maximum(array, 0.0).sum(axis=0)
         raise GraphError(
             f"node {node!r}: {field} makes energy: the positive entries of columns {more.tolist()} add up to "
-            f"{sums[more].tolist()}, expected at most 1; divide these columns by their sums"
+            f"{[round(float(x), 3) for x in sums[more]]}, expected at most 1; divide these columns by their sums"
         )
     return array
