@@ -43,6 +43,8 @@ bench: $(VENV)/.installed
 	$(PYTHON) -m experiments.inverse_goal || failed=1; \
 	$(PYTHON) -m experiments.ablations || failed=1; \
 	$(PYTHON) -m experiments.bench_speed || failed=1; \
+	$(PYTHON) -m experiments.forage || failed=1; \
+	$(PYTHON) -m experiments.bench_body || failed=1; \
 	exit $$failed
 
 docs: $(VENV)/.installed
