@@ -15,7 +15,7 @@ from tf_agents.utils import common
 from infonodes.agent import InfoNodeAgent
 from infonodes.info_nodes.info_node import InfoNode
 from infonodes.info_nodes.organs import gym
-from infonodes.info_nodes.organs.energetics import BodySettings, DriveSensor, body_nodes
+from infonodes.info_nodes.organs.energetics import BodySettings, DriveSensor, bill_body, body_nodes
 from infonodes.info_nodes.pred_node import PredNode, PredSettings
 from infonodes.info_nodes.reward_node import RewardNode, RewardSettings
 from infonodes.info_nodes.rl_node import AgentFn, RLNode
@@ -259,20 +259,13 @@ def embodied(
         raise GraphError(f"preset embodied: mind={mind!r}: expected one of {MINDS}")
     inner = [*body_nodes(body), *organs]
     senses = _names(sensors[:-1]) + _names(inner)
-    if body.exposure is not None:
-        keys[body.exposure].charge("blood", per_signal=body.exposure_price)
-    if body.act is not None:
-        for actuator in actuators:
-            actuator.charge("blood", per_control=body.act)
     drive = DriveSensor("drive", ("blood",), body.form, body.weight, body.task)
     if mind == "reactive":
         thinkers: list[InfoNode] = [_felt_decider(a, senses, agent_fn) for a in actuators]
         agent_kwargs.setdefault("train_sequence_length", 2)
     else:
         thinkers = [PredNode("pred", senses + _names(actuators), _names(actuators), settings=pred)]
-    if body.think:
-        for thinker in thinkers:
-            thinker.charge("blood", per_tick=body.think / len(thinkers))
+    bill_body(body, keys.get(body.exposure), actuators, thinkers)
     if mind == "predictive":
         thinkers.append(RewardNode("value", "drive", "pred", settings=reward))
     nodes = [*sensors, *inner, drive, *actuators, *thinkers]

@@ -35,7 +35,10 @@ SMALL = {
     ),
 }
 FAST = ("reactive-discrete", "predictive-discrete", "hierarchical-discrete", "planning-continuous")
-SLOW = ("embodied-discrete", "embodied-continuous", "reactive-continuous", "predictive-continuous", "hierarchical-continuous", "planning-discrete")
+SLOW = (
+    "embodied-discrete", "embodied-continuous", "reactive-continuous",
+    "predictive-continuous", "hierarchical-continuous", "planning-discrete",
+)
 
 
 class Case:

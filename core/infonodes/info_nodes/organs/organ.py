@@ -132,7 +132,8 @@ class Organ(InfoNode):
         income = gained
         if self.energy_node_name is not None:
             supplier = parent_states[SUPPLIER]
-            income += rules.draw(supplier["bills"], supplier["energy"])[:, self._row]
+            row = supplier["bills"][:, self._row : self._row + 1]  # Its own alone: the rows of all would be C² work.
+            income += rules.draw(row, supplier["energy"])[:, 0]
         feeds, harms, wasted = rules.digest(income, tf.constant(self.usefulness))
         after = {**state, "spent": tf.zeros_like(state["spent"]), "gained": gained}
         given = tf.zeros_like(state["energy"])

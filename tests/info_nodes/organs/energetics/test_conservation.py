@@ -43,7 +43,7 @@ def test_energy_is_conserved_where_rows_reset_at_different_ticks(plan, batch):
 
 
 @pytest.mark.slow
-@settings(max_examples=60, **RELAXED)
+@settings(max_examples=25, **RELAXED)
 @given(PLANS, st.integers(1, 64), st.sampled_from([0.0, 0.03]))
 def test_energy_is_conserved_over_200_ticks(plan, batch, reset_chance):
     check(plan, batch, 200, reset_chance)

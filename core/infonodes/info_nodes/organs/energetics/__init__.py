@@ -9,7 +9,7 @@
 | `DriveSensor` | turns the drives of storages into a reward |
 """
 from infonodes.info_nodes.organs.energetics.accounts import Ledger, ledger
-from infonodes.info_nodes.organs.energetics.body import BodySettings, body_nodes
+from infonodes.info_nodes.organs.energetics.body import BodySettings, bill_body, body_nodes
 from infonodes.info_nodes.organs.energetics.conversion import EnergyConversion
 from infonodes.info_nodes.organs.energetics.drive import DriveSensor
 from infonodes.info_nodes.organs.energetics.storage import EnergyStorage
@@ -26,6 +26,7 @@ __all__ = [
     "Ledger",
     "Organ",
     "OrganSettings",
+    "bill_body",
     "body_nodes",
     "ledger",
 ]

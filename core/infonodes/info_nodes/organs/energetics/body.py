@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Optional
+from typing import Any, Optional, Sequence
 
 import gin
 
@@ -60,3 +60,24 @@ def body_nodes(body: BodySettings) -> list[InfoNode]:
         intake=body.intake,
     )
     return [EnergyStorage("blood", settings, set_point=body.set_point)]
+
+
+def bill_body(
+    body: BodySettings, exposed: Optional[InfoNode], actuators: Sequence[InfoNode], thinkers: Sequence[InfoNode]
+) -> None:
+    """Has the nodes of a body billed to its blood, as its settings say.
+
+    Args:
+      body: The settings.
+      exposed: The sensor of the exposure, if there is one.
+      actuators: Billed for acting.
+      thinkers: Billed for thinking, equal shares.
+    """
+    if exposed is not None and body.exposure_price:
+        exposed.charge("blood", per_signal=body.exposure_price)
+    if body.act is not None:
+        for actuator in actuators:
+            actuator.charge("blood", per_control=body.act)
+    if body.think:
+        for thinker in thinkers:
+            thinker.charge("blood", per_tick=body.think / len(thinkers))
