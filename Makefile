@@ -47,6 +47,8 @@ bench: $(VENV)/.installed
 	  $(PYTHON) -m experiments.synaptic --task=$$task || failed=1; \
 	done; \
 	$(PYTHON) -m experiments.bench_synaptic || failed=1; \
+	$(PYTHON) -m experiments.forage || failed=1; \
+	$(PYTHON) -m experiments.bench_body || failed=1; \
 	exit $$failed
 
 docs: $(VENV)/.installed

@@ -55,7 +55,7 @@ def groups(preset: str) -> dict[str, dict[str, Any]]:
     for name, parameter in _parameters(preset).items():
         if dataclasses.is_dataclass(parameter.default):
             found[name] = _fields(parameter.default)
-        elif isinstance(parameter.default, (bool, int, float)):
+        elif isinstance(parameter.default, (bool, int, float, str)):
             found["agent"][name] = parameter.default
     return found
 

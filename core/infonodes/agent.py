@@ -15,7 +15,7 @@ from infonodes.info_nodes.info_node import InfoNode
 from infonodes.modes import Modes
 from infonodes.policy import InfoNodePolicy, obs2dict
 from infonodes.rewards import CostTree
-from infonodes.types import ENVIRONMENT, Experience, GraphError, Nest, NodeLoss, Spec, State
+from infonodes.types import ENVIRONMENT, SUPPLIER, Experience, GraphError, Nest, NodeLoss, Spec, State
 
 IMPORTANCE_WEIGHT = "importance_weight"
 
@@ -315,6 +315,9 @@ class InfoNodeAgent(tf_agent.TFAgent):
         controls: dict[str, tf.Tensor] = {}
         for node in self.graph.nodes:
             parents = {p: states[p] for p in node.parent_names}
+            if node.energy_size and node.energy_node_name is not None:
+                # Physics has no parameters: what was recorded is what would be recomputed.
+                parents[SUPPLIER] = info["state"][node.energy_node_name]
             node_seed = tf.random.experimental.stateless_fold_in(seed, seed_index(node.name))
             partial = Experience(
                 parents=parents,

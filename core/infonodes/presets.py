@@ -1,7 +1,7 @@
 """Ready agents from an environment's specs alone."""
 from __future__ import annotations
 
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Iterable, Optional
 
 import gin
 import tensorflow as tf
@@ -15,12 +15,13 @@ from tf_agents.utils import common
 from infonodes.agent import InfoNodeAgent
 from infonodes.info_nodes.info_node import InfoNode
 from infonodes.info_nodes.organs import gym
+from infonodes.info_nodes.organs.energetics import BodySettings, DriveSensor, bill_body, body_nodes
 from infonodes.info_nodes.pred_node import PredNode, PredSettings
 from infonodes.info_nodes.reward_node import RewardNode, RewardSettings
 from infonodes.info_nodes.rl_node import AgentFn, RLNode
 from infonodes.info_nodes.synaptic_node import SynapticNode, SynapticSettings
 from infonodes.modes import Modes
-from infonodes.types import Spec
+from infonodes.types import GraphError, Nest, Spec
 
 # Frames of a replayed window: five moves, for five-step value targets.
 WINDOW = 6
@@ -29,6 +30,7 @@ QUEUE_WINDOW = 8
 LEARNING_RATE = 1e-3
 # What nodes that grow and prune are run with.
 REWIRING = Modes(self_modification=True)
+MINDS = ("predictive", "reactive")
 # Latents with memory: predictions start from all frames that leave room for them, so that
 # what a late frame needs reaches back to an early one. Simplex latents forgot the cue of the
 # T-maze probe; layer-normalised ones keep it.
@@ -38,13 +40,20 @@ MEMORY = PredSettings(norm="layernorm", starts=8)
 def dqn(
     fc_layers: tuple[int, ...] = (100, 50), learning_rate: float = LEARNING_RATE, **kwargs: Any
 ) -> AgentFn:
-    """Returns a maker of TF-Agents' DqnAgent: its own defaults, but for squared errors and `kwargs`."""
+    """Returns a maker of TF-Agents' DqnAgent: its own defaults, but for squared errors and `kwargs`.
+
+    Of an observation of several leaves, all vectors, it sees them joined.
+    """
 
     def make(time_step_spec: ts.TimeStep, action_spec: Spec, counter: tf.Variable) -> dqn_agent.DqnAgent:
+        leaves = tf.nest.flatten(time_step_spec.observation)
         return dqn_agent.DqnAgent(
             time_step_spec,
             action_spec,
-            q_network=q_network.QNetwork(time_step_spec.observation, action_spec, fc_layer_params=fc_layers),
+            q_network=q_network.QNetwork(
+                time_step_spec.observation, action_spec, fc_layer_params=fc_layers,
+                preprocessing_combiner=None if len(leaves) == 1 else tf.keras.layers.Lambda(_joined),
+            ),
             optimizer=tf.keras.optimizers.legacy.Adam(learning_rate),
             td_errors_loss_fn=common.element_wise_squared_loss,
             train_step_counter=counter,
@@ -52,6 +61,14 @@ def dqn(
         )
 
     return make
+
+
+# A slow target network, which evaluates, and an outlook of twenty ticks.
+BODY_DQN = dqn((128, 64), gamma=0.95, target_update_tau=0.01)
+
+
+def _joined(leaves: Nest) -> tf.Tensor:
+    return tf.concat([tf.cast(leaf, tf.float32) for leaf in tf.nest.flatten(leaves)], axis=-1)
 
 
 def sac(
@@ -114,15 +131,7 @@ def reactive(
       The agent. Nodes: `obs…`, `reward`, `act…`, `rl…`.
     """
     sensors, actuators = _shell(time_step_spec, action_spec)
-    deciders = [
-        RLNode(
-            actuator.name.replace("act", "rl", 1),
-            _names(sensors[:-1]),
-            actuator.name,
-            agent_fn or (dqn() if actuator.blocks else sac()),
-        )
-        for actuator in actuators
-    ]
+    deciders = [_decider(actuator, _names(sensors[:-1]), agent_fn) for actuator in actuators]
     agent_kwargs.setdefault("train_sequence_length", 2)
     return InfoNodeAgent(time_step_spec, action_spec, [*sensors, *actuators, *deciders], **agent_kwargs)
 
@@ -236,6 +245,80 @@ def synaptic(
     return InfoNodeAgent(time_step_spec, action_spec, [*sensors, *actuators, *deciders], **agent_kwargs)
 
 
+@gin.configurable(module="infonodes")
+def embodied(
+    time_step_spec: ts.TimeStep,
+    action_spec: Spec,
+    body: BodySettings = BodySettings(),
+    pred: PredSettings = PredSettings(),
+    reward: RewardSettings = RewardSettings(signal="sensed"),
+    mind: str = "predictive",
+    agent_fn: Optional[AgentFn] = None,
+    organs: Iterable[InfoNode] = (),
+    **agent_kwargs: Any,
+) -> InfoNodeAgent:
+    """A mind with a body: acting, thinking and exposure are billed to its blood.
+
+    The mind also senses the blood and the further organs, and values what the body feels: how
+    much nearer its blood came to its set point, beside the environment's reward.
+
+    Args:
+      time_step_spec: The environment's.
+      action_spec: The same.
+      body: Settings of the blood, the bills and the feelings.
+      pred: Settings of the PredNode of a predictive mind.
+      reward: Settings of the RewardNode of a predictive mind.
+      mind: `predictive`: a PredNode `pred` and a RewardNode `value`, as in `predictive`;
+        `reactive`: an RLNode `rl…` an action leaf, as in `reactive`.
+      agent_fn: What the RLNodes wrap; by default as in `reactive`.
+      organs: Further organs, which may name `blood` or each other as suppliers.
+      **agent_kwargs: Passed on to `InfoNodeAgent`.
+
+    Returns:
+      The agent. Nodes: `obs…`, `reward`, `blood`, the organs, `drive`, `act…`, and the mind's.
+
+    Raises:
+      GraphError: if the body eats or is exposed to what is no leaf of the observation, or for
+        an unknown mind.
+    """
+    sensors, actuators = _shell(time_step_spec, action_spec)
+    keys = {sensor.key: sensor for sensor in sensors[:-1]}
+    for field in ("intake", "exposure"):
+        key = getattr(body, field)
+        if key is not None and key not in keys:
+            raise GraphError(
+                f"preset embodied: BodySettings.{field}={key!r} is no leaf of the observation, which has "
+                f"{sorted(keys)}; set it to one of them, or to None"
+            )
+    if mind not in MINDS:
+        raise GraphError(f"preset embodied: mind={mind!r}: expected one of {MINDS}")
+    inner = [*body_nodes(body), *organs]
+    senses = _names(sensors[:-1]) + _names(inner)
+    drive = DriveSensor("drive", ("blood",), body.form, body.weight, body.task)
+    if mind == "reactive":
+        thinkers: list[InfoNode] = [_felt_decider(a, senses, agent_fn) for a in actuators]
+        agent_kwargs.setdefault("train_sequence_length", 2)
+    else:
+        thinkers = [PredNode("pred", senses + _names(actuators), _names(actuators), settings=pred)]
+    bill_body(body, keys.get(body.exposure), actuators, thinkers)
+    if mind == "predictive":
+        thinkers.append(RewardNode("value", "drive", "pred", settings=reward))
+    nodes = [*sensors, *inner, drive, *actuators, *thinkers]
+    return _model_agent(time_step_spec, action_spec, nodes, agent_kwargs)
+
+
+def _decider(actuator: InfoNode, senses: tuple[str, ...], agent_fn: Optional[AgentFn], **kwargs: Any) -> RLNode:
+    """Returns the RLNode of an actuator: DQN for a discrete one, SAC for a continuous one, unless told."""
+    maker = agent_fn or (dqn() if actuator.blocks else sac())
+    return RLNode(actuator.name.replace("act", "rl", 1), senses, actuator.name, maker, **kwargs)
+
+
+def _felt_decider(actuator: InfoNode, senses: tuple[str, ...], agent_fn: Optional[AgentFn]) -> RLNode:
+    """The same for a body: it values what `drive` says, and evaluates by its slow network."""
+    maker = agent_fn or (BODY_DQN if actuator.blocks else None)
+    return _decider(actuator, senses, maker, reward="sensed", reward_name="drive", greedy_slow=True)
+
+
 def _model_agent(
     time_step_spec: ts.TimeStep, action_spec: Spec, nodes: list[InfoNode], kwargs: dict[str, Any]
 ) -> InfoNodeAgent:
@@ -251,4 +334,5 @@ PRESETS: dict[str, Callable[..., InfoNodeAgent]] = {
     "hierarchical": hierarchical,
     "planning": planning,
     "synaptic": synaptic,
+    "embodied": embodied,
 }

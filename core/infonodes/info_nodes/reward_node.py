@@ -62,7 +62,7 @@ class RewardNode(InfoNode):
 
         Args:
           name: Name of the node.
-          reward_name: A sensor of the reward.
+          reward_name: A sensor of the reward: a `RewardSensor` or a `DriveSensor`.
           pred_name: The PredNode that is valued and controlled.
           settings: See `RewardSettings`.
           trainable: False freezes it.
@@ -250,8 +250,19 @@ class RewardNode(InfoNode):
             )
         return spans.every(window, pred.settings.hold) if pred.settings.hold > 1 else window
 
+    def _rewarded(self, experience: Experience) -> Experience:
+        """The experience with the reward that the node is to value, where it is not the environment's.
+
+        A sensor says at t + 1 what the move from t was worth; what it says after a boundary is
+        of no move, and masked as boundaries are.
+        """
+        if self.settings.signal != "sensed":
+            return experience
+        said = experience.parents[self._reward_name]["value"]
+        return experience._replace(reward=tf.concat([said[:, 1:], said[:, -1:]], axis=1))
+
     def _signal_of(self, experience: Experience) -> tf.Tensor:
-        source = experience.reward if self.settings.signal == "reward" else experience.intrinsic
+        source = experience.intrinsic if self.settings.signal == "intrinsic" else experience.reward
         return source[:, :-1]
 
     def _targets(self, experience: Experience, moved: tf.Tensor) -> tf.Tensor:
@@ -266,6 +277,7 @@ class RewardNode(InfoNode):
 
     def _loss(self, experience: Experience) -> Optional[NodeLoss]:
         pred: PredNode = self.peer(self._pred_name)
+        experience = self._rewarded(experience)
         imagined = experience.parents[self._pred_name]["imagined"]
         starts, ahead = pred_replay.spans(pred, experience)
         total = 0.0
@@ -325,7 +337,7 @@ class RewardNode(InfoNode):
 
     def _after_update(self, experience: Experience, step: tf.Tensor) -> None:
         cfg = self.settings
-        experience = self._spans(experience)
+        experience = self._spans(self._rewarded(experience))
         reward = self._signal_of(experience)
         moved = tf.cast(tf.not_equal(experience.step_type[:, :-1], 2), tf.float32)
         # Absorbing costs lie a tenth above the highest met: ending is never the cheaper life.
