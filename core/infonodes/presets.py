@@ -1,7 +1,7 @@
 """Ready agents from an environment's specs alone."""
 from __future__ import annotations
 
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Iterable, Optional
 
 import gin
 import tensorflow as tf
@@ -16,16 +16,23 @@ from tf_agents.utils import common
 from infonodes.agent import InfoNodeAgent
 from infonodes.info_nodes.info_node import InfoNode
 from infonodes.info_nodes.organs import gym
+from infonodes.info_nodes.organs.energetics import BodySettings, DriveSensor, bill_body, body_nodes
 from infonodes.info_nodes.organs.navigable_modality.page import PageSettings, page
 from infonodes.info_nodes.pred_node import PredNode, PredSettings
 from infonodes.info_nodes.reward_node import RewardNode, RewardSettings
 from infonodes.info_nodes.rl_node import AgentFn, RLNode
+from infonodes.info_nodes.synaptic_node import SynapticNode, SynapticSettings
 from infonodes.modes import Modes
-from infonodes.types import GraphError, Spec
+from infonodes.types import GraphError, Nest, Spec
 
 # Frames of a replayed window: five moves, for five-step value targets.
 WINDOW = 6
+# Frames of a window that is read once, in order: seven moves.
+QUEUE_WINDOW = 8
 LEARNING_RATE = 1e-3
+# What nodes that grow and prune are run with.
+REWIRING = Modes(self_modification=True)
+MINDS = ("predictive", "reactive")
 # Latents with memory: predictions start from all frames that leave room for them, so that
 # what a late frame needs reaches back to an early one. Simplex latents forgot the cue of the
 # T-maze probe; layer-normalised ones keep it.
@@ -41,6 +48,8 @@ def dqn(
 ) -> AgentFn:
     """Returns a maker of TF-Agents' DqnAgent: its own defaults, but for squared errors and what is given.
 
+    Of an observation of several leaves, all vectors, it sees them joined.
+
     Args:
       fc_layers: Widths of the Q-network's hidden layers.
       learning_rate: Adam's.
@@ -54,10 +63,14 @@ def dqn(
             left = tf.maximum(0.0, 1.0 - tf.cast(counter, tf.float32) / decay)
             return epsilon_greedy + (1.0 - epsilon_greedy) * left
 
+        leaves = tf.nest.flatten(time_step_spec.observation)
         return dqn_agent.DqnAgent(
             time_step_spec,
             action_spec,
-            q_network=q_network.QNetwork(time_step_spec.observation, action_spec, fc_layer_params=fc_layers),
+            q_network=q_network.QNetwork(
+                time_step_spec.observation, action_spec, fc_layer_params=fc_layers,
+                preprocessing_combiner=None if len(leaves) == 1 else tf.keras.layers.Lambda(_joined),
+            ),
             optimizer=tf.keras.optimizers.legacy.Adam(learning_rate),
             epsilon_greedy=falling if decay else epsilon_greedy,
             td_errors_loss_fn=common.element_wise_squared_loss,
@@ -66,6 +79,14 @@ def dqn(
         )
 
     return make
+
+
+# A slow target network, which evaluates, and an outlook of twenty ticks.
+BODY_DQN = dqn((128, 64), gamma=0.95, target_update_tau=0.01)
+
+
+def _joined(leaves: Nest) -> tf.Tensor:
+    return tf.concat([tf.cast(leaf, tf.float32) for leaf in tf.nest.flatten(leaves)], axis=-1)
 
 
 def sac(
@@ -128,15 +149,7 @@ def reactive(
       The agent. Nodes: `obs…`, `reward`, `act…`, `rl…`.
     """
     sensors, actuators = _shell(time_step_spec, action_spec)
-    deciders = [
-        RLNode(
-            actuator.name.replace("act", "rl", 1),
-            _names(sensors[:-1]),
-            actuator.name,
-            agent_fn or (dqn() if actuator.blocks else sac()),
-        )
-        for actuator in actuators
-    ]
+    deciders = [_decider(actuator, _names(sensors[:-1]), agent_fn) for actuator in actuators]
     agent_kwargs.setdefault("train_sequence_length", 2)
     return InfoNodeAgent(time_step_spec, action_spec, [*sensors, *actuators, *deciders], **agent_kwargs)
 
@@ -220,9 +233,102 @@ def hierarchical(
     return _model_agent(time_step_spec, action_spec, nodes, agent_kwargs)
 
 
+@gin.configurable(module="infonodes")
+def synaptic(
+    time_step_spec: ts.TimeStep,
+    action_spec: Spec,
+    synaptic: SynapticSettings = SynapticSettings(),  # pylint: disable=redefined-outer-name
+    **agent_kwargs: Any,
+) -> InfoNodeAgent:
+    """Sensors → one SynapticNode an action leaf → actuators; it learns in order, from `FifoReplay`.
+
+    Args:
+      time_step_spec: The environment's.
+      action_spec: The same.
+      synaptic: Settings of the SynapticNodes.
+      **agent_kwargs: Passed on to `InfoNodeAgent`.
+
+    Returns:
+      The agent. Nodes: `obs…`, `act…`, `synaptic…`.
+    """
+    sensors = gym.sensors(time_step_spec.observation, normalize=None)
+    actuators = gym.actuators(action_spec)
+    seed = agent_kwargs.get("seed", 0)
+    deciders = [
+        SynapticNode(a.name.replace("act", "synaptic", 1), _names([*sensors]), a.name, synaptic, seed=seed)
+        for a in actuators
+    ]
+    agent_kwargs.setdefault("train_sequence_length", QUEUE_WINDOW)
+    agent_kwargs.setdefault("modes", REWIRING)
+    return InfoNodeAgent(time_step_spec, action_spec, [*sensors, *actuators, *deciders], **agent_kwargs)
+
+
+@gin.configurable(module="infonodes")
+def embodied(
+    time_step_spec: ts.TimeStep,
+    action_spec: Spec,
+    body: BodySettings = BodySettings(),
+    pred: PredSettings = PredSettings(),
+    reward: RewardSettings = RewardSettings(signal="sensed"),
+    mind: str = "predictive",
+    agent_fn: Optional[AgentFn] = None,
+    organs: Iterable[InfoNode] = (),
+    **agent_kwargs: Any,
+) -> InfoNodeAgent:
+    """A mind with a body: acting, thinking and exposure are billed to its blood.
+
+    The mind also senses the blood and the further organs, and values what the body feels: how
+    much nearer its blood came to its set point, beside the environment's reward.
+
+    Args:
+      time_step_spec: The environment's.
+      action_spec: The same.
+      body: Settings of the blood, the bills and the feelings.
+      pred: Settings of the PredNode of a predictive mind.
+      reward: Settings of the RewardNode of a predictive mind.
+      mind: `predictive`: a PredNode `pred` and a RewardNode `value`, as in `predictive`;
+        `reactive`: an RLNode `rl…` an action leaf, as in `reactive`.
+      agent_fn: What the RLNodes wrap; by default as in `reactive`.
+      organs: Further organs, which may name `blood` or each other as suppliers.
+      **agent_kwargs: Passed on to `InfoNodeAgent`.
+
+    Returns:
+      The agent. Nodes: `obs…`, `reward`, `blood`, the organs, `drive`, `act…`, and the mind's.
+
+    Raises:
+      GraphError: if the body eats or is exposed to what is no leaf of the observation, or for
+        an unknown mind.
+    """
+    sensors, actuators = _shell(time_step_spec, action_spec)
+    keys = {sensor.key: sensor for sensor in sensors[:-1]}
+    for field in ("intake", "exposure"):
+        key = getattr(body, field)
+        if key is not None and key not in keys:
+            raise GraphError(
+                f"preset embodied: BodySettings.{field}={key!r} is no leaf of the observation, which has "
+                f"{sorted(keys)}; set it to one of them, or to None"
+            )
+    if mind not in MINDS:
+        raise GraphError(f"preset embodied: mind={mind!r}: expected one of {MINDS}")
+    inner = [*body_nodes(body), *organs]
+    senses = _names(sensors[:-1]) + _names(inner)
+    drive = DriveSensor("drive", ("blood",), body.form, body.weight, body.task)
+    if mind == "reactive":
+        thinkers: list[InfoNode] = [_felt_decider(a, senses, agent_fn) for a in actuators]
+        agent_kwargs.setdefault("train_sequence_length", 2)
+    else:
+        thinkers = [PredNode("pred", senses + _names(actuators), _names(actuators), settings=pred)]
+    bill_body(body, keys.get(body.exposure), actuators, thinkers)
+    if mind == "predictive":
+        thinkers.append(RewardNode("value", "drive", "pred", settings=reward))
+    nodes = [*sensors, *inner, drive, *actuators, *thinkers]
+    return _model_agent(time_step_spec, action_spec, nodes, agent_kwargs)
+
+
+
 # How the reader's nodes learn by default: where to look, looking ahead; what to answer, at once.
-EYE = dict(gamma=0.9, n_step_update=3, target_update_tau=0.1, epsilon_greedy=0.1, decay=3000)
-ANSWER = dict(gamma=0.0, epsilon_greedy=0.05, decay=3000)
+EYE: dict[str, Any] = dict(gamma=0.9, n_step_update=3, target_update_tau=0.1, epsilon_greedy=0.1, decay=3000)
+ANSWER: dict[str, Any] = dict(gamma=0.0, epsilon_greedy=0.05, decay=3000)
 
 
 @gin.configurable(module="infonodes")
@@ -287,6 +393,18 @@ def reader(
     return InfoNodeAgent(time_step_spec, action_spec, nodes, **agent_kwargs)
 
 
+def _decider(actuator: InfoNode, senses: tuple[str, ...], agent_fn: Optional[AgentFn], **kwargs: Any) -> RLNode:
+    """Returns the RLNode of an actuator: DQN for a discrete one, SAC for a continuous one, unless told."""
+    maker = agent_fn or (dqn() if actuator.blocks else sac())
+    return RLNode(actuator.name.replace("act", "rl", 1), senses, actuator.name, maker, **kwargs)
+
+
+def _felt_decider(actuator: InfoNode, senses: tuple[str, ...], agent_fn: Optional[AgentFn]) -> RLNode:
+    """The same for a body: it values what `drive` says, and evaluates by its slow network."""
+    maker = agent_fn or (BODY_DQN if actuator.blocks else None)
+    return _decider(actuator, senses, maker, reward="sensed", reward_name="drive", greedy_slow=True)
+
+
 def _model_agent(
     time_step_spec: ts.TimeStep, action_spec: Spec, nodes: list[InfoNode], kwargs: dict[str, Any]
 ) -> InfoNodeAgent:
@@ -301,5 +419,7 @@ PRESETS: dict[str, Callable[..., InfoNodeAgent]] = {
     "predictive": predictive,
     "hierarchical": hierarchical,
     "planning": planning,
+    "synaptic": synaptic,
+    "embodied": embodied,
     "reader": reader,
 }
