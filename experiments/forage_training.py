@@ -25,6 +25,7 @@ from infonodes.environments.forage import ForageSettings, ForageTFEnvironment
 from infonodes.info_nodes.organs.energetics import BodySettings
 from infonodes.info_nodes.pred_settings import PredSettings
 from infonodes.info_nodes.reward_settings import RewardSettings
+from infonodes.info_nodes.rl_node import AgentFn
 from infonodes.modes import Modes
 
 AGENTS = ("random", "dqn", "embodied")
@@ -114,7 +115,7 @@ def make_agent(run: ForageRun, env: ForageTFEnvironment) -> tf_agent.TFAgent:
     return agent
 
 
-def _dqn(run: ForageRun) -> presets.AgentFn:
+def _dqn(run: ForageRun) -> AgentFn:
     """Returns a maker of TF-Agents' DqnAgent, as baseline and as reactive mind."""
 
     def make(time_step_spec: Any, action_spec: Any, counter: tf.Variable) -> tf_agent.TFAgent:

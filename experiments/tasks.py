@@ -4,9 +4,10 @@ from __future__ import annotations
 from tf_agents.environments import py_environment, suite_gym
 
 from experiments.errors import RunError
-from infonodes.environments import forage, probes
+from infonodes.environments import forage, probes, reading
 
 PROBE = "probe/"
+READING = "reading/"
 # The world of forage by name: where acting costs energy, and where it is free.
 FORAGE = {"forage": forage.ForageSettings(), "forage/free": forage.ForageSettings(bill=False)}
 
@@ -15,7 +16,7 @@ def load(name: str) -> py_environment.PyEnvironment:
     """Returns the environment `name`.
 
     Args:
-      name: A gym id, `probe/NAME`, or a name in `FORAGE`.
+      name: A gym id, `probe/NAME`, `reading/NAME`, or a name in `FORAGE`.
 
     Raises:
       RunError: for an unknown name.
@@ -24,6 +25,10 @@ def load(name: str) -> py_environment.PyEnvironment:
         if name[len(PROBE):] not in probes.NAMES:
             raise RunError(f"env {name!r}: expected one of {[PROBE + n for n in probes.NAMES]}")
         return probes.load(name[len(PROBE):])
+    if name.startswith(READING):
+        if name[len(READING):] not in reading.NAMES:
+            raise RunError(f"env {name!r}: expected one of {[READING + n for n in reading.NAMES]}")
+        return reading.load(name[len(READING):])
     if name in FORAGE:
         return forage.ForagePyEnvironment(FORAGE[name])
     try:
