@@ -1,6 +1,8 @@
 """Gymnasium's environments, one and many, against Gymnasium itself, frame by frame."""
 from __future__ import annotations
 
+import time
+
 import gymnasium
 import numpy as np
 import pytest
@@ -141,6 +143,19 @@ def test_a_batch_that_hides_last_observations_is_refused():
     vector = gymnasium.vector.SyncVectorEnv([Scripted], autoreset_mode=gymnasium.vector.AutoresetMode.SAME_STEP)
     with pytest.raises(ValueError, match="expected NEXT_STEP"):
         GymnasiumBatch(vector)
+
+
+class Stalls(Scripted):
+    def step(self, action):
+        time.sleep(60)
+
+
+def test_rows_in_processes_have_a_deadline():
+    env = GymnasiumBatch(gymnasium.vector.AsyncVectorEnv([Scripted, Stalls]), deadline_s=30.0)
+    assert env.reset().is_first().all()
+    env._deadline_s = 0.5  # pylint: disable=protected-access
+    with pytest.raises(TimeoutError, match=r"step\(\) of its 2 processes took more than 0.5 s"):
+        env.step(np.array([0, 0]))
 
 
 def test_a_space_without_a_shape_is_refused():

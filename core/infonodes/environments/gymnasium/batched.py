@@ -1,9 +1,11 @@
 """A batch of Gymnasium environments, by `gymnasium.vector` or envpool."""
 from __future__ import annotations
 
+import multiprocessing
 from typing import Any, Optional
 
 import numpy as np
+from gymnasium import vector
 from tf_agents.environments import py_environment
 from tf_agents.trajectories import time_step as ts
 
@@ -19,13 +21,17 @@ class GymnasiumBatch(py_environment.PyEnvironment):
     no other way.
     """
 
-    def __init__(self, env: Any, seed: Optional[int] = None, discount: float = 1.0):
+    def __init__(
+        self, env: Any, seed: Optional[int] = None, discount: float = 1.0, deadline_s: float = 60.0
+    ):
         """Wraps `env`.
 
         Args:
           env: A `gymnasium.vector.VectorEnv`, or `envpool.make(..., env_type="gymnasium")`.
           seed: Of its first reset. An envpool is seeded where it is made.
           discount: Of each move that does not terminate.
+          deadline_s: How long environments in processes of their own may take for one step or
+            reset; past it, a TimeoutError says so, and a new batch is to be made.
 
         Raises:
           TypeError: for a space that has no spec, naming it.
@@ -41,6 +47,7 @@ class GymnasiumBatch(py_environment.PyEnvironment):
         self._env = env
         self._seed: Optional[int] = seed
         self._discount = np.float32(discount)
+        self._deadline_s = deadline_s
         self._observation_space = _single(env, "observation")
         self._action_space = _single(env, "action")
         self._observation_spec = spaces.spec_of(self._observation_space, "observation")
@@ -80,13 +87,13 @@ class GymnasiumBatch(py_environment.PyEnvironment):
 
     def _reset(self) -> ts.TimeStep:
         seed, self._seed = self._seed, None
-        observation, self._info = self._env.reset() if seed is None else self._env.reset(seed=seed)
+        observation, self._info = self._waited("reset", **({} if seed is None else {"seed": seed}))
         self._ended[:] = False
         return ts.restart(self._seen(observation), batch_size=self.batch_size)
 
     def _step(self, action: Nest) -> ts.TimeStep:
         asked = spaces.asked(self._action_space, self._action_spec, action)
-        observation, reward, terminated, truncated, self._info = self._env.step(asked)
+        observation, reward, terminated, truncated, self._info = self._waited("step", asked)
         first, self._ended = self._ended, (terminated | truncated) & ~self._ended
         kind = np.where(first, ts.StepType.FIRST, np.where(self._ended, ts.StepType.LAST, ts.StepType.MID))
         discount = np.where(terminated & ~first, np.float32(0.0), self._discount)
@@ -96,6 +103,20 @@ class GymnasiumBatch(py_environment.PyEnvironment):
             discount=np.where(first, np.float32(1.0), discount),
             observation=self._seen(observation),
         )
+
+    def _waited(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        """Calls `method`, with the deadline where rows are processes."""
+        if not isinstance(self._env, vector.AsyncVectorEnv):
+            return getattr(self._env, method)(*args, **kwargs)
+        try:
+            getattr(self._env, f"{method}_async")(*args, **kwargs)
+            return getattr(self._env, f"{method}_wait")(timeout=self._deadline_s)
+        except multiprocessing.TimeoutError as error:
+            self._env.close(terminate=True)
+            raise TimeoutError(
+                f"{self._env}: {method}() of its {self.batch_size} processes took more than {self._deadline_s} s; they "
+                "were stopped. Find what stalls, or give a longer deadline_s, and make a new batch"
+            ) from error
 
     def _seen(self, observation: Any) -> Nest:
         return spaces.seen(self._observation_space, self._observation_spec, observation)
