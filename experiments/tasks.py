@@ -4,16 +4,17 @@ from __future__ import annotations
 from tf_agents.environments import py_environment, suite_gym
 
 from experiments.errors import RunError
-from infonodes.environments import probes
+from infonodes.environments import probes, reading
 
 PROBE = "probe/"
+READING = "reading/"
 
 
 def load(name: str) -> py_environment.PyEnvironment:
     """Returns the environment `name`.
 
     Args:
-      name: A gym id, or `probe/NAME`.
+      name: A gym id, `probe/NAME` or `reading/NAME`.
 
     Raises:
       RunError: for an unknown name.
@@ -22,6 +23,10 @@ def load(name: str) -> py_environment.PyEnvironment:
         if name[len(PROBE):] not in probes.NAMES:
             raise RunError(f"env {name!r}: expected one of {[PROBE + n for n in probes.NAMES]}")
         return probes.load(name[len(PROBE):])
+    if name.startswith(READING):
+        if name[len(READING):] not in reading.NAMES:
+            raise RunError(f"env {name!r}: expected one of {[READING + n for n in reading.NAMES]}")
+        return reading.load(name[len(READING):])
     try:
         return suite_gym.load(name)
     except Exception as error:  # gym's own errors are many

@@ -9,17 +9,19 @@ from tf_agents.agents.ddpg import critic_network
 from tf_agents.agents.dqn import dqn_agent
 from tf_agents.agents.sac import sac_agent, tanh_normal_projection_network
 from tf_agents.networks import actor_distribution_network, q_network
+from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import time_step as ts
 from tf_agents.utils import common
 
 from infonodes.agent import InfoNodeAgent
 from infonodes.info_nodes.info_node import InfoNode
 from infonodes.info_nodes.organs import gym
+from infonodes.info_nodes.organs.navigable_modality.page import PageSettings, page
 from infonodes.info_nodes.pred_node import PredNode, PredSettings
 from infonodes.info_nodes.reward_node import RewardNode, RewardSettings
 from infonodes.info_nodes.rl_node import AgentFn, RLNode
 from infonodes.modes import Modes
-from infonodes.types import Spec
+from infonodes.types import GraphError, Spec
 
 # Frames of a replayed window: five moves, for five-step value targets.
 WINDOW = 6
@@ -31,16 +33,33 @@ MEMORY = PredSettings(norm="layernorm", starts=8)
 
 
 def dqn(
-    fc_layers: tuple[int, ...] = (100, 50), learning_rate: float = LEARNING_RATE, **kwargs: Any
+    fc_layers: tuple[int, ...] = (100, 50),
+    learning_rate: float = LEARNING_RATE,
+    epsilon_greedy: float = 0.1,
+    decay: int = 0,
+    **kwargs: Any,
 ) -> AgentFn:
-    """Returns a maker of TF-Agents' DqnAgent: its own defaults, but for squared errors and `kwargs`."""
+    """Returns a maker of TF-Agents' DqnAgent: its own defaults, but for squared errors and what is given.
+
+    Args:
+      fc_layers: Widths of the Q-network's hidden layers.
+      learning_rate: Adam's.
+      epsilon_greedy: Share of random choices while it collects.
+      decay: Updates over which that share falls to it, from 1; 0 starts there.
+      **kwargs: Passed on to `DqnAgent`.
+    """
 
     def make(time_step_spec: ts.TimeStep, action_spec: Spec, counter: tf.Variable) -> dqn_agent.DqnAgent:
+        def falling() -> tf.Tensor:
+            left = tf.maximum(0.0, 1.0 - tf.cast(counter, tf.float32) / decay)
+            return epsilon_greedy + (1.0 - epsilon_greedy) * left
+
         return dqn_agent.DqnAgent(
             time_step_spec,
             action_spec,
             q_network=q_network.QNetwork(time_step_spec.observation, action_spec, fc_layer_params=fc_layers),
             optimizer=tf.keras.optimizers.legacy.Adam(learning_rate),
+            epsilon_greedy=falling if decay else epsilon_greedy,
             td_errors_loss_fn=common.element_wise_squared_loss,
             train_step_counter=counter,
             **kwargs,
@@ -201,6 +220,73 @@ def hierarchical(
     return _model_agent(time_step_spec, action_spec, nodes, agent_kwargs)
 
 
+# How the reader's nodes learn by default: where to look, looking ahead; what to answer, at once.
+EYE = dict(gamma=0.9, n_step_update=3, target_update_tau=0.1, epsilon_greedy=0.1, decay=3000)
+ANSWER = dict(gamma=0.0, epsilon_greedy=0.05, decay=3000)
+
+
+@gin.configurable(module="infonodes")
+def reader(
+    time_step_spec: ts.TimeStep,
+    action_spec: Spec,
+    page_settings: PageSettings = PageSettings(),
+    eye_fn: Optional[AgentFn] = None,
+    answer_fn: Optional[AgentFn] = None,
+    data: str = "data",
+    **agent_kwargs: Any,
+) -> InfoNodeAgent:
+    """A window that an RLNode moves over large data, and RLNodes that act on what it shows.
+
+    ```
+    observation[data] → page → page_data → eye → page_loc → page     where to look
+    other leaves → obs…   ↘                ↗
+                            answer… → act…                           what to do
+    ```
+
+    Args:
+      time_step_spec: The environment's; its observation is a dict.
+      action_spec: The same.
+      page_settings: Window and cursor.
+      eye_fn: What moves the cursor; by default DQN, SAC for moves `velocity`.
+      answer_fn: What acts; by default DQN without foresight for a discrete leaf, SAC for a
+        continuous one.
+      data: Key of the leaf that is looked at through the window: a text, a sound or an image.
+      **agent_kwargs: Passed on to `InfoNodeAgent`.
+
+    Returns:
+      The agent. Nodes: `page`, `page_data`, `page_loc`, `obs…`, `act…`, `eye`, `answer…`.
+
+    Raises:
+      GraphError: if the observation has no leaf `data`, or it cannot be looked at.
+    """
+    seen = time_step_spec.observation
+    if not isinstance(seen, dict) or data not in seen:
+        raise GraphError(f"preset reader: expected an observation dict with the key {data!r}, got {seen}; set data")
+    sheet = page("page", tensor_spec.from_spec(seen[data]), data, page_settings)
+    sensors = gym.sensors({k: v for k, v in seen.items() if k != data})
+    actuators = gym.actuators(action_spec)
+    looks = ("page_data", *_names(sensors))
+    steps = page_settings.moves == "steps"
+    eye_fn = eye_fn or (dqn((128, 64), **EYE) if steps else sac())
+    nodes = [
+        *sheet.info_nodes,
+        *sensors,
+        *actuators,
+        RLNode("eye", (*looks, "page_loc"), "page_loc", eye_fn),
+        *[
+            RLNode(
+                act.name.replace("act", "answer", 1),
+                looks,
+                act.name,
+                answer_fn or (dqn((128, 64), **ANSWER) if act.blocks else sac()),
+            )
+            for act in actuators
+        ],
+    ]
+    agent_kwargs.setdefault("train_sequence_length", WINDOW)
+    return InfoNodeAgent(time_step_spec, action_spec, nodes, **agent_kwargs)
+
+
 def _model_agent(
     time_step_spec: ts.TimeStep, action_spec: Spec, nodes: list[InfoNode], kwargs: dict[str, Any]
 ) -> InfoNodeAgent:
@@ -215,4 +301,5 @@ PRESETS: dict[str, Callable[..., InfoNodeAgent]] = {
     "predictive": predictive,
     "hierarchical": hierarchical,
     "planning": planning,
+    "reader": reader,
 }

@@ -53,7 +53,7 @@ class RLNode(InfoNode):
 
         Args:
           name: Name of the node.
-          parent_names: What it sees.
+          parent_names: What it sees; its control too, if it is named here or is latent.
           control_name: Whom it controls.
           agent_fn: `(time_step_spec, action_spec, train_step_counter) -> TFAgent`.
           reward: `reward` (the environment's), `intrinsic` (minus the weighted costs of
@@ -70,6 +70,7 @@ class RLNode(InfoNode):
           ValueError: for an unknown `reward`.
         """
         parents = tuple(parent_names)
+        self._sees_control = control_name in parents
         if control_name not in parents:
             parents += (control_name,)
         super().__init__(
@@ -91,7 +92,7 @@ class RLNode(InfoNode):
         self._seen = tuple(
             p for p in self.parent_names
             if p != ENVIRONMENT and self.peer(p).signal_size
-            and (p != self._control_name or control.is_latent)
+            and (p != self._control_name or control.is_latent or self._sees_control)
         )
         size = sum(self.peer(p).signal_size for p in self._seen)
         if not size:

@@ -1,0 +1,160 @@
+"""Is a question answered whose answer lies anywhere in large data, through a window of 5 %?
+
+  python -m experiments.reading --task=read_text --seeds=3
+
+A cell is a variant and a seed: the reader, a fixed window, and a cursor moved at random, the
+last two learning to answer as the reader does. A finished cell is a JSON under
+runs/reading/TASK/ and is not run again. Tables, trails and a GIF go to docs/results/reading/.
+"""
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import time
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import tqdm
+from absl import app, flags
+
+from experiments import reading_plots
+from experiments.errors import RunError
+from experiments.reading_loop import Run
+from experiments.reading_tasks import CONFIGS, VARIANTS, ReadingConfig
+
+_TASK = flags.DEFINE_enum("task", "read_text", tuple(CONFIGS), "Which reading task.")
+_SEEDS = flags.DEFINE_integer("seeds", 3, "Seeds a variant, from 0.")
+_ROUNDS = flags.DEFINE_integer("rounds", None, "Rounds a cell; the task's own number by default.")
+_VARIANTS = flags.DEFINE_list("variants", list(VARIANTS), "Which readers.")
+BAR, SHARE = 0.90, 0.05
+
+
+def build() -> list[ReadingConfig]:
+    """Returns the cells that the flags ask for."""
+    base = CONFIGS[_TASK.value]
+    if _ROUNDS.value is not None:
+        base = dataclasses.replace(base, rounds=_ROUNDS.value)
+    wrong = sorted(set(_VARIANTS.value) - set(VARIANTS))
+    if wrong:
+        raise RunError(f"--variants: {wrong} are none of {VARIANTS}")
+    return [dataclasses.replace(base, variant=v, seed=s) for v in _VARIANTS.value for s in range(_SEEDS.value)]
+
+
+def cell(config: ReadingConfig, home: str, docs: str) -> dict[str, Any]:
+    """Returns a cell's record, from its file if it is there.
+
+    Args:
+      config: What fixes it.
+      home: Folder of the cells.
+      docs: Folder of the pictures; seed 0 of the reader draws them.
+
+    Raises:
+      RunError: if it was run with another config.
+    """
+    path = os.path.join(home, f"{config.variant}-seed{config.seed}.json")
+    asked = json.loads(json.dumps(dataclasses.asdict(config)))
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            found = json.load(file)
+        if found["config"] != asked:
+            raise RunError(f"cell {path!r} was run with other settings; remove that file to run it anew")
+        return found
+    began, run = time.monotonic(), Run(config)
+    name = f"{config.task} {config.variant} seed {config.seed}"
+    scores = run.go(lambda rounds: tqdm.tqdm(rounds, desc=name, mininterval=5.0))
+    found = {
+        "config": asked,
+        "scores": [dataclasses.asdict(s) for s in scores],
+        "window_share": run.agent.graph["page"].window_share,
+        "guess": 1.0 / run.evaluator.env.answers,
+        "seconds": round(time.monotonic() - began, 1),
+    }
+    if config.variant == "reader" and config.seed == 0:
+        draw(run, config, docs)
+    with open(path + ".part", "w", encoding="utf-8") as file:
+        json.dump(found, file, indent=1)
+    os.replace(path + ".part", path)
+    return found
+
+
+def draw(run: Run, config: ReadingConfig, docs: str) -> None:
+    """Draws the trails of three evaluated episodes, and one as a GIF."""
+    player = run.evaluator
+    player.env.seed(20_000 + config.seed)
+    played = player.play()
+    window = run.agent.graph["page"].window
+    distances = [float(np.max(np.abs(np.subtract(p.place, played.places[0, 0])))) for p in player.puzzles]
+    for number, row in enumerate(np.argsort(distances)[::-1][[0, len(distances) // 4, len(distances) // 2]]):
+        puzzle, places = player.puzzles[row], played.places[row, :-1]
+        path = os.path.join(docs, f"{config.task}-trail{number}.png")
+        reading_plots.trail(player.env, puzzle, places, window, path, config.task)
+        if number == 0:
+            answers = played.frames.action[row, :-1]
+            path = os.path.join(docs, f"{config.task}.gif")
+            reading_plots.episode(player.env, puzzle, places, answers, window, path, config.task)
+
+
+def table(task: str, cells: list[dict[str, Any]]) -> tuple[str, bool]:
+    """Returns the results as a page, and whether the bar is reached.
+
+    Args:
+      task: Whose they are.
+      cells: Their records.
+    """
+    share, guess = cells[0]["window_share"], cells[0]["guess"]
+    lines = [
+        f"# {task}\n",
+        f"Share of 256 episodes answered right at the bell, each seed's last evaluation. The window covers "
+        f"{share:.1%} of the data. A guess is right in {guess:.0%}; the readers may be silent, which counts as not "
+        f"right: the column *guessing* is the share right if each silence were a guess. Return: ticks with the right "
+        f"answer less those with a wrong one.\n",
+        "| reader | seeds | right, by seed | mean | worst | guessing | return | bound | env steps | seconds a cell |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    reached, verdict = True, ""
+    for variant in VARIANTS:
+        mine = [c for c in cells if c["config"]["variant"] == variant]
+        if not mine:
+            continue
+        last = [c["scores"][-1] for c in mine]
+        right = np.array([s["right"] for s in last])
+        guessing = np.mean([s["right"] + guess * s["silent"] for s in last])
+        if variant == "reader":
+            reached = bool(right.mean() >= BAR) and share <= SHARE
+            told = "pass" if reached else "MISS"
+            verdict = f"{told}: reader {right.mean():.3f} (bar {BAR:g}), worst seed {right.min():.3f}"
+        lines.append(
+            f"| {variant} | {', '.join(str(c['config']['seed']) for c in mine)} | "
+            f"{', '.join(f'{r:.3f}' for r in right)} | {right.mean():.3f} | {right.min():.3f} | {guessing:.3f} | "
+            f"{np.mean([s['mean_return'] for s in last]):.2f} | {np.mean([s['bound'] for s in last]):.2f} | "
+            f"{last[0]['steps']} | {np.mean([c['seconds'] for c in mine]):.0f} |"
+        )
+    if verdict:
+        lines += ["", verdict, "", f"![trail]({task}-trail0.png)", "", f"![episode]({task}.gif)"]
+    return "\n".join(lines) + "\n", reached
+
+
+def main(argv: list) -> None:
+    """Runs what is missing, writes the page, and exits with 1 on a miss."""
+    del argv
+    task = _TASK.value
+    home, docs = os.path.join("runs", "reading", task), os.path.join("docs", "results", "reading")
+    os.makedirs(home, exist_ok=True)
+    os.makedirs(docs, exist_ok=True)
+    try:
+        cells = [cell(config, home, docs) for config in build()]
+    except (RunError, ValueError) as error:
+        raise SystemExit(f"error: {error}") from error
+    text, reached = table(task, cells)
+    with open(os.path.join(docs, f"{task}.md"), "w", encoding="utf-8") as file:
+        file.write(text)
+    print(text)
+    if not reached:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    app.run(main)
