@@ -43,6 +43,12 @@ bench: $(VENV)/.installed
 	$(PYTHON) -m experiments.inverse_goal || failed=1; \
 	$(PYTHON) -m experiments.ablations || failed=1; \
 	$(PYTHON) -m experiments.bench_speed || failed=1; \
+	for task in cartpole acrobot mountain_car; do \
+	  $(PYTHON) -m experiments.synaptic --task=$$task || failed=1; \
+	done; \
+	$(PYTHON) -m experiments.bench_synaptic || failed=1; \
+	$(PYTHON) -m experiments.forage || failed=1; \
+	$(PYTHON) -m experiments.bench_body || failed=1; \
 	exit $$failed
 
 docs: $(VENV)/.installed

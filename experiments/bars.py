@@ -48,6 +48,17 @@ def seeds_finally(variant: str, least: float) -> Measure:
     return lambda v: float(sum(final(run) >= least for run in v[variant].values()))
 
 
+def seeds_reaching(variant: str, least: float) -> Measure:
+    """Number of seeds with `results.LAST` evaluations in a row whose mean is at least `least`."""
+
+    def reached(run: list[tuple[int, float]]) -> bool:
+        returns = [r for _, r in run]
+        rows = [returns[i : i + results.LAST] for i in range(len(returns) - results.LAST + 1)]
+        return any(np.mean(row) >= least for row in rows)
+
+    return lambda v: float(sum(reached(run) for run in v[variant].values()))
+
+
 def middle(variant: str) -> Measure:
     """Interquartile mean of the final returns."""
     return lambda v: results.summarise(v[variant]).middle

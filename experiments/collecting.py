@@ -15,18 +15,36 @@ from experiments.errors import RunError
 from experiments.run_config import REPLAY, RunConfig
 from infonodes.agent import InfoNodeAgent
 from infonodes.modes import Modes
-from infonodes.replay import CostPrioritizedReplay
+from infonodes.replay import CostPrioritizedReplay, FifoReplay
 from infonodes.replay.observer import ReplayObserver
 
-Replay = Union[CostPrioritizedReplay, UniformReplay]
+Replay = Union[CostPrioritizedReplay, FifoReplay, UniformReplay]
+
+# What a run may set of a queue.
+_QUEUE = ("max_size", "pad")
 
 
 def make_replay(agent: tf_agent.TFAgent, config: RunConfig) -> Replay:
-    """Returns the replay an agent learns from: by cost, or uniform for a stock agent."""
+    """Returns the replay an agent learns from: by cost, in order for one on policy, uniform for a stock one.
+
+    Raises:
+      RunError: for settings of the replay that a queue does not have.
+    """
     length = agent.train_sequence_length or 2
     if not isinstance(agent, InfoNodeAgent):
         return UniformReplay(agent.collect_data_spec, length, config.replay.get("max_size", REPLAY["max_size"]))
+    if on_policy(agent):
+        foreign = sorted(set(config.replay) - set(_QUEUE))
+        if foreign:
+            raise RunError(f"replay settings {foreign}: preset {config.preset!r} learns in order; expected {_QUEUE}")
+        # Windows share one frame, so that each move is in one window, with what it led to.
+        return FifoReplay(agent.collect_data_spec, length, stride=max(length - 1, 1), **config.replay)
     return CostPrioritizedReplay(agent.collect_data_spec, length, **{**REPLAY, **config.replay})
+
+
+def on_policy(agent: tf_agent.TFAgent) -> bool:
+    """Returns whether an agent must learn from each move once, in order."""
+    return isinstance(agent, InfoNodeAgent) and agent.on_policy
 
 
 def random_policy(agent: tf_agent.TFAgent) -> tf_policy.TFPolicy:
@@ -85,17 +103,24 @@ class Collector:
 
 
 class Updater:
-    """One batch, one update, new priorities: one compiled function."""
+    """One batch, one update, new priorities: one compiled function.
 
-    def __init__(self, agent: tf_agent.TFAgent, replay: Replay, batch_size: int):
+    From a queue it takes what is there, a window at a time: in order, each once.
+    """
+
+    def __init__(
+        self, agent: tf_agent.TFAgent, replay: Replay, batch_size: int, observer: Optional[ReplayObserver] = None
+    ):
         """Opens the dataset.
 
         Args:
           agent: Whom to train.
-          replay: With something in it.
+          replay: With something in it, unless it is a queue.
           batch_size: Windows an update.
+          observer: Who fills the queue, if the replay is one.
         """
         self._agent, self._replay = agent, replay
+        self._observer, self._taken = observer, observer.written if observer else 0
         self._batches = iter(replay.dataset(batch_size))
         self._names: list[str] = []
         self._found: Optional[tf.Tensor] = None
@@ -103,8 +128,15 @@ class Updater:
         self._step = tf.function(self._update, autograph=False)
 
     def step(self) -> None:
-        """Makes one update."""
-        self._found = self._step()
+        """Makes one update, or as many as there are new windows in a queue."""
+        if self._observer is None:
+            self._found = self._step()
+            return
+        if self._observer.written > self._taken:
+            self._observer.flush()
+        while self._taken < self._observer.written:
+            self._found = self._step()
+            self._taken += 1
 
     def metrics(self) -> dict[str, float]:
         """Returns the last update's loss and metrics by name.
@@ -128,7 +160,8 @@ class Updater:
         found = self._agent.train(experience)
         scalars = {"loss": found.loss}
         if isinstance(self._agent, InfoNodeAgent):
-            self._replay.update_priorities(info, found.extra["cost"])
+            if not isinstance(self._replay, FifoReplay):
+                self._replay.update_priorities(info, found.extra["cost"])
             scalars.update({f"{node}/loss": loss for node, loss in found.extra["loss"].items()})
             scalars.update(found.extra["metrics"])
         self._names = list(scalars)

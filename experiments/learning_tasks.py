@@ -30,7 +30,7 @@ class Task:
 
 _CAR = RunConfig(
     env="MountainCar-v0",
-    steps=30_000,
+    steps=45_000,
     eval_every=2500,
     train_every=4,
     warmup=1000,
@@ -57,7 +57,12 @@ TASKS = {
     "mountain_car": Task(
         "Is a reward found that is never met by chance, and does information gain help?",
         _CAR,
-        (Bar("seeds of 5 with a final return of at least -115", bars.seeds_finally("curious", -115.0), 3),),
+        (
+            Bar("seeds of 5 that reach -115, with curiosity", bars.seeds_reaching("curious", -115.0), 3),
+            Bar("seeds of 5 that end at -115 or more, with curiosity", bars.seeds_finally("curious", -115.0), 3),
+            Bar("seeds of 5 that reach -115, without", bars.seeds_reaching("not_curious", -115.0), 0),
+            Bar("seeds of 5 that end at -115 or more, without", bars.seeds_finally("not_curious", -115.0), 0),
+        ),
         variants={"curious": _CURIOUS, "not_curious": {}},
     ),
     "t_maze": Task(

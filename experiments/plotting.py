@@ -53,6 +53,23 @@ def curves(
     figure.savefig(path, dpi=110)
 
 
+def growth(rates: Mapping[str, tuple[Sequence[int], Sequence[float]]], path: str, bar: float) -> None:
+    """Draws steps a second against the number of organs, on logarithmic axes.
+
+    Args:
+      rates: Numbers of organs, steps a second, by name.
+      path: File to write.
+      bar: Steps a second to reach, drawn as a line.
+    """
+    figure, axes = _figure("speed of a body")
+    for name, (counts, rate) in rates.items():
+        axes.plot(counts, rate, "o-", label=name)
+    axes.axhline(bar, color="#777777", linestyle=":", label=f"bar {bar:g}")
+    axes.set(xscale="log", yscale="log", xlabel="organs", ylabel="agent steps a second")
+    axes.legend(loc="best", fontsize="small")
+    figure.savefig(path, dpi=110)
+
+
 def _figure(title: str) -> tuple:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -14,7 +14,7 @@ from tf_agents.specs import tensor_spec
 from tf_agents.utils import common
 
 from experiments import settings, tasks
-from experiments.collecting import Collector, Updater, make_replay, random_policy
+from experiments.collecting import Collector, Updater, make_replay, on_policy, random_policy
 from experiments.errors import RunError
 from experiments.evaluation import Evaluation, Evaluator
 from experiments.reporting import Reporter
@@ -126,8 +126,9 @@ class _Run:
         )
         self._report = Reporter(config, folder, progress)
         self._replay = make_replay(self._agent, config)
-        observers.append(self._replay.observer())
-        self._collector = Collector(env, observers[0])
+        self._observer = self._replay.observer()
+        observers.append(self._observer)
+        self._collector = Collector(env, self._observer)
         self._updater: Optional[Updater] = None
         self._step, self._trained, self._training_s = 0, 0, 0.0
 
@@ -136,10 +137,7 @@ class _Run:
         try:
             if resumed:
                 self._restore()
-                self._refill()
-            else:
-                self._warm_up()
-            self._updater = Updater(self._agent, self._replay, self._config.batch_size)
+            self._updater = self._on_policy_start(resumed) if on_policy(self._agent) else self._filled(resumed)
             while self._step < self._config.steps:
                 every = self._config.eval_every
                 self._train_until(min((self._step // every + 1) * every, self._config.steps))
@@ -153,6 +151,21 @@ class _Run:
         finally:
             self._report.close()
             self._replay.close()
+
+    def _filled(self, resumed: bool) -> Updater:
+        """Fills the replay first."""
+        if resumed:
+            self._refill()
+        else:
+            self._warm_up()
+        return Updater(self._agent, self._replay, self._config.batch_size)
+
+    def _on_policy_start(self, resumed: bool) -> Updater:
+        """Starts with the first move: neither random moves nor old ones are to be learned from."""
+        self._collector.use(self._agent.collect_policy)
+        if not resumed:
+            self._report.evaluation(self._evaluator.run(self._step), {})
+        return Updater(self._agent, self._replay, 1, self._observer)
 
     def _restore(self) -> None:
         """Takes the state from the folder's last checkpoint, all of it or none."""

@@ -11,6 +11,7 @@ from tf_agents.trajectories import time_step as ts
 
 from experiments.errors import RunError
 from infonodes import presets
+from infonodes.info_nodes.synaptic_node import SynapticSettings
 from infonodes.modes import Modes
 from infonodes.types import Spec
 
@@ -46,11 +47,15 @@ def groups(preset: str) -> dict[str, dict[str, Any]]:
     if preset == "reactive":
         found["agent"]["train_sequence_length"] = 2
         return {**found, "dqn": dict(_DQN), "sac": dict(_SAC)}
+    if preset == "synaptic":  # It has no gradient, and changes its structure.
+        found["agent"] = {"train_sequence_length": presets.QUEUE_WINDOW}
+        found["modes"] = _fields(presets.REWIRING)
+        return {**found, "synaptic": _fields(SynapticSettings())}
     found["agent"].update(gradient_clipping=1.0, learning_rate=presets.LEARNING_RATE)
     for name, parameter in _parameters(preset).items():
         if dataclasses.is_dataclass(parameter.default):
             found[name] = _fields(parameter.default)
-        elif isinstance(parameter.default, (bool, int, float)):
+        elif isinstance(parameter.default, (bool, int, float, str)):
             found["agent"][name] = parameter.default
     return found
 
@@ -113,7 +118,7 @@ def _arguments(preset: str, settings: dict[str, dict[str, Any]], action_spec: Sp
     if "learning_rate" in arguments:
         arguments["optimizer"] = tf.keras.optimizers.legacy.Adam(arguments.pop("learning_rate"))
     if "modes" in settings:
-        arguments["modes"] = Modes(**settings["modes"])
+        arguments["modes"] = Modes(**{**groups(preset)["modes"], **settings["modes"]})
     for name in ("dqn", "sac"):
         if name in settings:
             arguments["agent_fn"] = _decider(name, settings[name], action_spec)

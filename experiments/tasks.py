@@ -4,17 +4,19 @@ from __future__ import annotations
 from tf_agents.environments import py_environment, suite_gym
 
 from experiments.errors import RunError
-from infonodes.environments import probes, reading
+from infonodes.environments import forage, probes, reading
 
 PROBE = "probe/"
 READING = "reading/"
+# The world of forage by name: where acting costs energy, and where it is free.
+FORAGE = {"forage": forage.ForageSettings(), "forage/free": forage.ForageSettings(bill=False)}
 
 
 def load(name: str) -> py_environment.PyEnvironment:
     """Returns the environment `name`.
 
     Args:
-      name: A gym id, `probe/NAME` or `reading/NAME`.
+      name: A gym id, `probe/NAME`, `reading/NAME`, or a name in `FORAGE`.
 
     Raises:
       RunError: for an unknown name.
@@ -27,10 +29,12 @@ def load(name: str) -> py_environment.PyEnvironment:
         if name[len(READING):] not in reading.NAMES:
             raise RunError(f"env {name!r}: expected one of {[READING + n for n in reading.NAMES]}")
         return reading.load(name[len(READING):])
+    if name in FORAGE:
+        return forage.ForagePyEnvironment(FORAGE[name])
     try:
         return suite_gym.load(name)
     except Exception as error:  # gym's own errors are many
         raise RunError(
             f"env {name!r}: gym could not load it ({type(error).__name__}: {error}); expected a gym id such as "
-            f"CartPole-v1, with its extra installed, or probe/NAME with one of {probes.NAMES}"
+            f"CartPole-v1, with its extra installed, one of {list(FORAGE)}, or probe/NAME with one of {probes.NAMES}"
         ) from error

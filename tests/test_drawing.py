@@ -9,6 +9,7 @@ import tensorflow as tf
 from infonodes import drawing
 from infonodes.graph import NodeGraph
 from infonodes.info_nodes.info_node import InfoNode
+from infonodes.info_nodes.organs.organ import Organ
 
 
 class Plain(InfoNode):
@@ -23,8 +24,8 @@ def small_graph() -> NodeGraph:
     return NodeGraph([
         Plain("eye", ["environment"]),
         Plain("hand", control_names=["environment"]),
-        Plain("battery", ["environment"]),
-        Plain("low", ["eye", "hand"], ["side"], ["hand"], energy_node_name="battery"),
+        Organ("battery", parent_names=["environment"]),
+        Plain("low", ["eye", "hand"], ["side"], ["hand"]).charge("battery", per_tick=0.1),
         Plain("side", ["eye"], ["low"]),
         Plain("end", ["low", "eye"], control_names=["low"]),
     ])

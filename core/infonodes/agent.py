@@ -15,7 +15,7 @@ from infonodes.info_nodes.info_node import InfoNode
 from infonodes.modes import Modes
 from infonodes.policy import InfoNodePolicy, obs2dict
 from infonodes.rewards import CostTree
-from infonodes.types import ENVIRONMENT, Experience, GraphError, Nest, NodeLoss, Spec, State
+from infonodes.types import ENVIRONMENT, SUPPLIER, Experience, GraphError, Nest, NodeLoss, Spec, State
 
 IMPORTANCE_WEIGHT = "importance_weight"
 
@@ -146,6 +146,11 @@ class InfoNodeAgent(tf_agent.TFAgent):
         self._compiled_update = tf.function(self._update, jit_compile=jit_compile, autograph=False)
         self._compiled_assess = tf.function(self._assess, jit_compile=jit_compile, autograph=False)
 
+    @property
+    def on_policy(self) -> bool:
+        """Whether some node may train on its data once only, in order: use `replay.FifoReplay`."""
+        return any(node.on_policy for node in self.graph.nodes)
+
     def make_policy(self, modes: Modes) -> InfoNodePolicy:
         """Returns a policy over the same nodes in other `modes`.
 
@@ -178,9 +183,7 @@ class InfoNodeAgent(tf_agent.TFAgent):
         trajectory, weights = self._prepare(experience, weights)
         run = self._update if tf.distribute.has_strategy() else self._compiled_update
         step = tf.identity(self.train_step_counter)
-        found, gradients = run(trajectory, weights, self._step_seed(), step)
-        if gradients:
-            self._apply(gradients)
+        found = run(trajectory, weights, self._step_seed(), step)
         self.train_step_counter.assign_add(1)
         self._summarize(found)
         return _loss_info(found)
@@ -234,12 +237,10 @@ class InfoNodeAgent(tf_agent.TFAgent):
         weights: tf.Tensor,
         seed: tf.Tensor,
         step: tf.Tensor,
-    ) -> tuple[Update, list[tf.Tensor]]:
-        """Finds the gradients, lets nodes train themselves, and moves what follows slowly.
+    ) -> Update:
+        """Lets nodes train themselves, moves what follows slowly, and steps the optimiser.
 
-        The optimiser's step is left to the caller: its fused kernels beat XLA's, and a
-        variable that a compiled function writes costs its call 8 µs. Slow copies hence
-        follow the networks as they were before the step.
+        The step comes last: slow copies follow the networks as they were before it.
         """
         variables = [v for v, _ in self._learned]
         with tf.GradientTape() as tape:
@@ -267,7 +268,9 @@ class InfoNodeAgent(tf_agent.TFAgent):
                 node.after_update(experiences[node.name], step)
         update = self._merge(loss, losses, found, trained, weights)
         update.metrics["agent/gradient_norm"] = norm
-        return update, gradients
+        if gradients:
+            self._apply(gradients)
+        return update
 
     def _assess(
         self, trajectory: trajectory_lib.Trajectory, weights: tf.Tensor, seed: tf.Tensor
@@ -310,6 +313,9 @@ class InfoNodeAgent(tf_agent.TFAgent):
         controls: dict[str, tf.Tensor] = {}
         for node in self.graph.nodes:
             parents = {p: states[p] for p in node.parent_names}
+            if node.energy_size and node.energy_node_name is not None:
+                # Physics has no parameters: what was recorded is what would be recomputed.
+                parents[SUPPLIER] = info["state"][node.energy_node_name]
             node_seed = tf.random.experimental.stateless_fold_in(seed, seed_index(node.name))
             partial = Experience(
                 parents=parents,
@@ -375,10 +381,10 @@ class InfoNodeAgent(tf_agent.TFAgent):
     def _create_slots(self) -> None:
         """Makes the optimiser's variables now: a compiled function cannot."""
         variables = [v for v, _ in self._learned]
-        if variables and hasattr(self._optimizer, "_create_all_weights"):
-            self._optimizer._create_all_weights(variables)  # pylint: disable=protected-access
-        elif variables and hasattr(self._optimizer, "build"):
-            self._optimizer.build(variables)
+        for create in ("_create_all_weights", "build", "_create_slots"):  # legacy, Keras, compat.v1
+            if variables and hasattr(self._optimizer, create):
+                getattr(self._optimizer, create)(variables)
+                return
 
     def _apply(self, gradients: list[tf.Tensor]) -> None:
         """One optimiser step, then shortened for the variables whose rate is scaled.

@@ -7,7 +7,7 @@ from typing import Iterable, Mapping
 import tensorflow as tf
 
 from infonodes.info_nodes.info_node import InfoNode
-from infonodes.types import ENVIRONMENT, GraphError, Nest, NodeError, Spec, State, Target, Tick
+from infonodes.types import ENVIRONMENT, SUPPLIER, GraphError, Nest, NodeError, Spec, State, Target, Tick
 
 States = dict[str, State]
 
@@ -20,6 +20,7 @@ class NodeGraph(tf.Module):
       children: Names of the nodes that read each node.
       senders: Names of the nodes that may send targets to each control, actuators'
         control `environment` included.
+      suppliers: Names of the nodes that others draw energy from, clients before suppliers.
       state_spec: Spec of the states of all nodes, by name.
       decision_spec: Spec of what the nodes record of a tick, by name.
     """
@@ -99,6 +100,12 @@ class NodeGraph(tf.Module):
                     )
         for node in self.nodes:
             node.bind_neighbors({n: self._by_name[n] for n in node.neighbor_names})
+        self.suppliers = tuple(supply_order(self.nodes))
+        for name in self.suppliers:
+            self._by_name[name].bind_clients({n.name: n for n in self.nodes if n.energy_node_name == name})
+        for node in self.nodes:
+            if node.energy_node_name is not None:
+                node.bind_supplier(self._by_name[node.energy_node_name])
 
 
 def _check_names(nodes: list[InfoNode]) -> None:
@@ -142,6 +149,27 @@ def parent_order(nodes: list[InfoNode]) -> list[InfoNode]:
     return ordered
 
 
+def supply_order(nodes: Iterable[InfoNode]) -> list[str]:
+    """Returns the names of all suppliers, each after those that draw on it.
+
+    Raises:
+      GraphError: naming suppliers that feed each other in a circle.
+    """
+    supplier = {node.name: node.energy_node_name for node in nodes}
+    waiting = {name for name in supplier.values() if name is not None}
+    ordered: list[str] = []
+    while waiting:
+        ready = sorted(name for name in waiting if not any(supplier[other] == name for other in waiting))
+        if not ready:
+            raise GraphError(
+                f"suppliers feed each other in a circle: {sorted(waiting)}; energy must come from outside: "
+                "give one of them an intake and no energy_node_name"
+            )
+        ordered += ready
+        waiting -= set(ready)
+    return ordered
+
+
 # -- the passes: pure functions over (graph, states) --------------------------------
 
 
@@ -157,9 +185,11 @@ def bottom_up(graph: NodeGraph, environment: State, states: States, tick: Tick) 
     Returns:
       The states after the pass.
     """
-    states = dict(states)
+    before, states = states, dict(states)
     for node in graph.nodes:
         parents = _parents(node, states, environment)
+        if node.energy_size and node.energy_node_name is not None:
+            parents[SUPPLIER] = before[node.energy_node_name]
         states[node.name] = node.bottom_up(parents, states[node.name], tick.fold(seed_index(node.name)))
     return states
 
@@ -207,13 +237,26 @@ def top_down(
     return {name: target.value for name, target in slots[ENVIRONMENT].items()}, states
 
 
+def send_bills(graph: NodeGraph, states: States) -> States:
+    """Books what each node owes or asks of its supplier, clients before suppliers."""
+    states = dict(states)
+    for name in graph.suppliers:
+        states[name] = graph[name].take_bills(states, states[name])
+    return states
+
+
 def run_tick(
     graph: NodeGraph, environment: State, states: States, tick: Tick
 ) -> tuple[dict[str, Nest], States]:
-    """Runs the three passes; returns the actuators' actions by name and the final states."""
+    """Runs the three passes and sends the bills.
+
+    Returns:
+      The actuators' actions by name, and the final states.
+    """
     states = bottom_up(graph, environment, states, tick.fold(0))
     own_targets, states = forward(graph, states, tick.fold(1))
-    return top_down(graph, environment, states, own_targets, tick.fold(2))
+    actions, states = top_down(graph, environment, states, own_targets, tick.fold(2))
+    return actions, send_bills(graph, states)
 
 
 def seed_index(name: str) -> int:

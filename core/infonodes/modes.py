@@ -22,7 +22,7 @@ class Modes:
         perception and prediction.
       train_rewards: Train reward, continuation and value heads.
       dream: Night-dreaming: also train acting parts on imagined ticks.
-      self_modification: Let nodes that can grow and prune do so; none can yet.
+      self_modification: Let nodes that can grow and prune do so (SynapticNode).
     """
 
     collect: str = "policy"

@@ -4,6 +4,7 @@ Shape legend, used in every docstring of the package:
 
   B batch   T time (ticks)   D latent features   S signal features
   U control features   A actions   N candidates   K ensemble heads or unroll
+  E energy components  C clients of a supplier
 """
 from __future__ import annotations
 
@@ -21,6 +22,8 @@ State = dict[str, Nest]
 
 # The reserved parent of sensors and the reserved control of actuators.
 ENVIRONMENT = "environment"
+# The reserved parent of organs: their supplier as it was before the pass. No node can have this name.
+SUPPLIER = "supplier:"
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
@@ -61,6 +64,26 @@ class Tick:
         """Returns the same tick with a seed of its own for part `index`."""
         seed = tf.random.experimental.stateless_fold_in(self.seed, index)
         return dataclasses.replace(self, seed=seed)
+
+
+@dataclasses.dataclass(frozen=True)
+class Tariff:
+    """What a node that is no organ is billed for at each tick, in units of its supplier's energy.
+
+    ```
+    price = per_tick + |executed| · per_control + max(signal, 0) · per_signal        [B, E]
+            computing  acting                     sensing
+    ```
+
+    Attributes:
+      per_tick: `[E]`, or one number for each component.
+      per_control: `[control_size, E]`, of what the node did, encoded; None for nothing.
+      per_signal: `[signal_size, E]`, of what the node says; None for nothing.
+    """
+
+    per_tick: Any = 0.0
+    per_control: Any = None
+    per_signal: Any = None
 
 
 class Experience(NamedTuple):

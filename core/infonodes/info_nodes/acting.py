@@ -8,7 +8,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from infonodes.info_nodes.info_node import InfoNode
-from infonodes.networks.mlp import mlp
+from infonodes.networks.mlp import MLP
 from infonodes.networks.rowwise import rowwise
 
 Predict = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
@@ -102,7 +102,7 @@ class InverseAct(Act):
     ):
         super().__init__(name=name)
         self._heads = [_head(c, mixture) for c in controls]
-        self._network = mlp(hidden, sum(h.parameters for h in self._heads), False, output_scale=0.1, name="f_act")
+        self._network = MLP(hidden, sum(h.parameters for h in self._heads), False, output_scale=0.1, name="f_act")
         self._network(tf.zeros([1, 2 * latent_size + 1]))
 
     def __call__(self, z, wish, options, now, predict, seed):

@@ -2,13 +2,15 @@
 from __future__ import annotations
 
 import abc
-from typing import Iterable, Mapping, Optional
+from typing import Any, Iterable, Mapping, Optional
 
+import numpy as np
 import tensorflow as tf
 
 from infonodes.packing import outer_shape
 from infonodes.types import (
     ENVIRONMENT,
+    SUPPLIER,
     Experience,
     GraphError,
     Nest,
@@ -17,6 +19,7 @@ from infonodes.types import (
     Spec,
     State,
     Target,
+    Tariff,
     Tick,
     check_name,
 )
@@ -41,7 +44,9 @@ class InfoNode(tf.Module, metaclass=abc.ABCMeta):
       parent_names: Nodes it reads, towards the senses.
       neighbor_names: Nodes it reads sideways, as they were before the pass.
       control_names: Parents that it may send targets to.
-      energy_node_name: The node that supplies its energy, or None.
+      energy_node_name: The node that supplies its energy, or None; see `charge`.
+      energy_size: E of the energy that others may draw from it; 0 for none.
+      tariff: What it is billed for, if it has a supplier and is no organ.
       state_spec: Nest of specs of its state, with a scalar `cost`; final once the
         node is bound to a graph, as are the specs below.
       target_spec: What others may ask of it, or None if it takes no targets.
@@ -93,6 +98,8 @@ class InfoNode(tf.Module, metaclass=abc.ABCMeta):
         self.trains_itself = False
         self.stateless = True
         self.on_policy = False
+        self.energy_size = 0
+        self.tariff = Tariff()
         self._peers: dict[str, InfoNode] = {}
         strangers = [c for c in self.control_names if c not in (*self.parent_names, ENVIRONMENT)]
         if strangers:
@@ -122,6 +129,45 @@ class InfoNode(tf.Module, metaclass=abc.ABCMeta):
         """Gives the node its neighbours, once every node is bound."""
         self._peers.update(neighbors)
         self._bind_neighbors()
+
+    def charge(
+        self,
+        energy_node_name: str,
+        per_tick: Any = 0.0,
+        per_control: Any = None,
+        per_signal: Any = None,
+    ) -> "InfoNode":
+        """Has the node billed for computing, acting or sensing; call it before the graph is built.
+
+        Args:
+          energy_node_name: The supplier that the bills go to: an organ.
+          per_tick: See `Tariff`; ≥ 0, as the others are.
+          per_control: See `Tariff`.
+          per_signal: See `Tariff`.
+
+        Returns:
+          The node.
+        """
+        self.energy_node_name = energy_node_name
+        self.tariff = Tariff(per_tick, per_control, per_signal)
+        return self
+
+    def bind_supplier(self, supplier: "InfoNode") -> None:
+        """Gives the node the supplier that it named, once every node is bound.
+
+        Raises:
+          GraphError: if that holds no energy, or is billed in another number of components.
+        """
+        if not supplier.energy_size:
+            raise GraphError(
+                f"node {self.name!r}: energy_node_name {supplier.name!r} is a {type(supplier).__name__}, which "
+                "holds no energy; name an organ"
+            )
+        self._bind_supplier(supplier)
+
+    def bind_clients(self, clients: Mapping[str, "InfoNode"]) -> None:
+        """Gives a supplier the nodes that named it; called before any state is made."""
+        self._bind_clients(clients)
 
     def peer(self, name: str) -> "InfoNode":
         """Returns the bound parent or neighbour `name`."""
@@ -191,6 +237,21 @@ class InfoNode(tf.Module, metaclass=abc.ABCMeta):
         """Returns what to record of a tick that ended in `state` (`decision_spec`)."""
         return self._decision(state)
 
+    # -- energy ----------------------------------------------------------------------
+
+    def bill(self, state: State, unpaid: tf.Tensor) -> tf.Tensor:
+        """Returns what the node owes or asks of its supplier after a tick: `[B, E]`, ≥ 0.
+
+        Args:
+          state: The node's final state of the tick.
+          unpaid: What is left of its earlier bills, `[B, E]`.
+        """
+        return self._bill(state, unpaid)
+
+    def take_bills(self, states: Mapping[str, State], state: State) -> State:
+        """Returns a supplier's state with the bills of the tick that ended in `states`."""
+        return self._checked("take_bills", self._take_bills(states, state))
+
     # -- what readers and controllers see -----------------------------------------
 
     def signal(self, state: State) -> tf.Tensor:
@@ -236,7 +297,7 @@ class InfoNode(tf.Module, metaclass=abc.ABCMeta):
         """
         # What parents add for losses ("imagined", say) is not one row a frame.
         seen = {
-            p: s if p == ENVIRONMENT else {k: s[k] for k in self.peer(p).state_spec}
+            p: s if p in (ENVIRONMENT, SUPPLIER) else {k: s[k] for k in self.peer(p).state_spec}
             for p, s in parents.items()
         }
         return self._perceive(seen, recorded, experience)
@@ -272,6 +333,41 @@ class InfoNode(tf.Module, metaclass=abc.ABCMeta):
 
     def _bind_neighbors(self) -> None:
         """As `_bind`, for neighbours."""
+
+    def _bind_supplier(self, supplier: "InfoNode") -> None:
+        sizes = {"per_tick": 0, "per_control": self.control_size, "per_signal": self.signal_size}
+        prices = {}
+        for field, rows in sizes.items():
+            asked = getattr(self.tariff, field)
+            value = np.asarray(0.0 if asked is None else asked, np.float32)
+            shape = (supplier.energy_size,) if field == "per_tick" else (rows, supplier.energy_size)
+            fits = value.ndim == 0 or value.shape == shape
+            if not fits or np.any(value < 0) or not np.all(np.isfinite(value)):
+                raise GraphError(
+                    f"node {self.name!r}: the tariff's {field} is {asked}; expected prices ≥ 0 of shape "
+                    f"{list(shape)}, as its supplier {supplier.name!r} has {supplier.energy_size} energy components"
+                )
+            prices[field] = np.broadcast_to(value, shape).copy()
+        if not any(np.any(p) for p in prices.values()):
+            raise GraphError(
+                f"node {self.name!r} names the supplier {supplier.name!r} and is billed for nothing; "
+                "give charge(…) a price above 0, or drop energy_node_name"
+            )
+        self._prices = prices
+
+    def _bind_clients(self, clients: Mapping[str, "InfoNode"]) -> None:
+        """Reads whom it supplies and fixes the specs; its clients refuse what holds no energy."""
+
+    def _bill(self, state: State, unpaid: tf.Tensor) -> tf.Tensor:
+        owed = unpaid + self._prices["per_tick"]
+        if np.any(self._prices["per_control"]):
+            owed += tf.matmul(tf.abs(self.executed(state)), tf.constant(self._prices["per_control"]))
+        if np.any(self._prices["per_signal"]):
+            owed += tf.matmul(tf.maximum(self.signal(state), 0.0), tf.constant(self._prices["per_signal"]))
+        return owed
+
+    def _take_bills(self, states: Mapping[str, State], state: State) -> State:
+        raise self._cannot("supplies no energy", "_bind_clients and _take_bills")
 
     def _initial_state(self, batch_size: int | tf.Tensor) -> State:
         return tf.nest.map_structure(

@@ -9,7 +9,7 @@ from infonodes.info_nodes import acting
 from infonodes.info_nodes.info_node import InfoNode
 from infonodes.info_nodes.pred_settings import PredSettings
 from infonodes.networks.gated import Gated
-from infonodes.networks.mlp import Joined, mlp
+from infonodes.networks.mlp import MLP, Joined
 from infonodes.networks.slow import Slow
 from infonodes.types import GraphError
 
@@ -29,7 +29,7 @@ def encoder(name: str, cfg: PredSettings, width: int, recurrent: bool, given: Op
         if recurrent:
             network = Gated(cfg.hidden, size, cfg.norm, sharp, name="f_abs")
         else:
-            network = mlp(cfg.hidden, size, False, cfg.norm, sharp, name="f_abs")
+            network = MLP(cfg.hidden, size, False, cfg.norm, sharp, name="f_abs")
     example = (tf.zeros([1, width]), tf.zeros([1, size]))[: 2 if recurrent else 1]
     f_abs = Slow(network, cfg.slow_rate, *example)
     check_width(name, "f_abs", f_abs(*example), cfg)
@@ -44,7 +44,7 @@ def predictor(name: str, cfg: PredSettings, option_size: int, given: Optional[Ne
     """
     network = given
     if network is None:
-        network = Joined(mlp(cfg.hidden, cfg.latent_size, normalise=False, output=cfg.norm, name="f_pred"))
+        network = Joined(MLP(cfg.hidden, cfg.latent_size, normalise=False, output=cfg.norm, name="f_pred"))
     example = (tf.zeros([1, cfg.latent_size]), tf.zeros([1, option_size]))
     f_pred = Slow(network, cfg.slow_rate, *example)
     check_width(name, "f_pred", f_pred(*example), cfg)

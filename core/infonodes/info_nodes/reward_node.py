@@ -10,7 +10,7 @@ from infonodes.info_nodes import pred_replay
 from infonodes.info_nodes.info_node import SCALAR, InfoNode
 from infonodes.info_nodes.pred_node import PredNode
 from infonodes.info_nodes.reward_settings import RewardSettings
-from infonodes.networks.mlp import EnsembleMLP, Joined, mlp
+from infonodes.networks.mlp import MLP, EnsembleMLP, Joined
 from infonodes.networks.slow import Slow
 from infonodes.networks.statistic import running_statistic
 from infonodes.rules import planning, returns, spans
@@ -62,7 +62,7 @@ class RewardNode(InfoNode):
 
         Args:
           name: Name of the node.
-          reward_name: A sensor of the reward.
+          reward_name: A sensor of the reward: a `RewardSensor` or a `DriveSensor`.
           pred_name: The PredNode that is valued and controlled.
           settings: See `RewardSettings`.
           trainable: False freezes it.
@@ -99,14 +99,14 @@ class RewardNode(InfoNode):
                 "set its PredSettings.heads to 5"
             )
         z = tf.zeros([1, pred.settings.latent_size])
-        outlook = Joined(mlp((cfg.hidden,), 2, normalise=False, output_scale=0.1, name="outlook"))
+        outlook = Joined(MLP((cfg.hidden,), 2, normalise=False, output_scale=0.1, name="outlook"))
         value = EnsembleMLP(cfg.value_heads, cfg.hidden, 1, zero_output=True, name="value")
         self._outlook = Slow(outlook, cfg.slow_rate, *self._move(z, tf.zeros([1, pred.option_size]), z))
         self._value = Slow(value, cfg.slow_rate, z)
         self._gamma = cfg.gamma**pred.settings.hold
         self._interest: Optional[Slow] = None
         if cfg.curiosity:
-            interest = mlp((cfg.hidden,), 1, output_scale=0.0, name="interest")
+            interest = MLP((cfg.hidden,), 1, output_scale=0.0, name="interest")
             self._interest = Slow(interest, cfg.slow_rate, z)
         self._low = running_statistic(tf.constant(0.0), "low")
         self._high = running_statistic(tf.constant(0.0), "high")
@@ -250,8 +250,19 @@ class RewardNode(InfoNode):
             )
         return spans.every(window, pred.settings.hold) if pred.settings.hold > 1 else window
 
+    def _rewarded(self, experience: Experience) -> Experience:
+        """The experience with the reward that the node is to value, where it is not the environment's.
+
+        A sensor says at t + 1 what the move from t was worth; what it says after a boundary is
+        of no move, and masked as boundaries are.
+        """
+        if self.settings.signal != "sensed":
+            return experience
+        said = experience.parents[self._reward_name]["value"]
+        return experience._replace(reward=tf.concat([said[:, 1:], said[:, -1:]], axis=1))
+
     def _signal_of(self, experience: Experience) -> tf.Tensor:
-        source = experience.reward if self.settings.signal == "reward" else experience.intrinsic
+        source = experience.intrinsic if self.settings.signal == "intrinsic" else experience.reward
         return source[:, :-1]
 
     def _targets(self, experience: Experience, moved: tf.Tensor) -> tf.Tensor:
@@ -266,6 +277,7 @@ class RewardNode(InfoNode):
 
     def _loss(self, experience: Experience) -> Optional[NodeLoss]:
         pred: PredNode = self.peer(self._pred_name)
+        experience = self._rewarded(experience)
         imagined = experience.parents[self._pred_name]["imagined"]
         starts, ahead = pred_replay.spans(pred, experience)
         total = 0.0
@@ -325,9 +337,7 @@ class RewardNode(InfoNode):
 
     def _after_update(self, experience: Experience, step: tf.Tensor) -> None:
         cfg = self.settings
-        experience = self._spans(experience)
-        for net in self._nets:
-            net.follow()
+        experience = self._spans(self._rewarded(experience))
         reward = self._signal_of(experience)
         moved = tf.cast(tf.not_equal(experience.step_type[:, :-1], 2), tf.float32)
         # Absorbing costs lie a tenth above the highest met: ending is never the cheaper life.
@@ -341,3 +351,6 @@ class RewardNode(InfoNode):
         self._set_point.assign_add(0.05 * self._range * (above - (1 - cfg.quantile)))
         done = tf.minimum(tf.cast(step, tf.float32) / max(cfg.epsilon_steps, 1), 1.0)
         self._epsilon.assign(cfg.epsilon + (cfg.final_epsilon - cfg.epsilon) * done)
+        # Last: until then the slow values are those the loss bootstrapped from, computed once.
+        for net in self._nets:
+            net.follow()

@@ -5,7 +5,7 @@ import dataclasses
 
 import gin
 
-SIGNALS = ("reward", "intrinsic")
+SIGNALS = ("reward", "intrinsic", "sensed")
 
 
 @gin.configurable(module="infonodes")
@@ -17,7 +17,8 @@ class RewardSettings:
       signal: What is valued. `reward`: the environment's; a termination ends it.
         `intrinsic`: minus the graph's weighted costs; a termination is an absorbing
         state, whose cost for ever is above the highest met, so that ending early is no
-        way out of cost.
+        way out of cost. `sensed`: what the reward's node says, a DriveSensor's feeling for one;
+        a termination ends it.
       gamma: Discount a tick.
       lam: λ of the value targets; 1 is the n-step return of the whole window.
       hidden: Widths of the heads' hidden layers.

@@ -6,9 +6,10 @@ from typing import Any, Callable, Iterable, Mapping, Optional
 import gin
 import tensorflow as tf
 from tf_agents.agents import tf_agent
+from tf_agents.agents.dqn import dqn_agent
 from tf_agents.agents.ppo import ppo_agent
 from tf_agents.agents.reinforce import reinforce_agent
-from tf_agents.policies import actor_policy, greedy_policy
+from tf_agents.policies import actor_policy, greedy_policy, q_policy
 from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory as trajectory_lib
 
@@ -17,7 +18,7 @@ from infonodes.networks.statistic import running_statistic
 from infonodes.packing import outer_shape
 from infonodes.types import ENVIRONMENT, Experience, GraphError, Nest, NodeLoss, State, Target, Tick
 
-REWARDS = ("reward", "intrinsic", "sum")
+REWARDS = ("reward", "intrinsic", "sum", "sensed")
 AgentFn = Callable[[ts.TimeStep, Any, tf.Variable], tf_agent.TFAgent]
 
 
@@ -48,6 +49,8 @@ class RLNode(InfoNode):
         shape_parents: bool = False,
         on_policy: Optional[bool] = None,
         trainable: bool = True,
+        reward_name: Optional[str] = None,
+        greedy_slow: bool = False,
     ):
         """Builds the node; the agent is made when it is bound.
 
@@ -57,19 +60,23 @@ class RLNode(InfoNode):
           control_name: Whom it controls.
           agent_fn: `(time_step_spec, action_spec, train_step_counter) -> TFAgent`.
           reward: `reward` (the environment's), `intrinsic` (minus the weighted costs of
-            the graph) or their `sum`. Under the latter two a termination is an absorbing
-            state that costs for ever a tenth more than the highest cost met.
+            the graph) or their `sum`; under these two a termination is an absorbing
+            state that costs for ever a tenth more than the highest cost met. `sensed`: what
+            the node `reward_name` says.
           gamma: Discount of that absorbing state.
           shape_parents: Let the agent's loss also train the parents' encoders; for agents
             that have a loss (DQN, C51).
           on_policy: Whether its data may be used once only; by default known for PPO and
             REINFORCE, False for others.
           trainable: False freezes it.
+          reward_name: A DriveSensor, say, for `reward="sensed"`; not part of what is seen.
+          greedy_slow: In greedy mode act by the agent's target network, if it has one (DQN):
+            weights averaged over updates evaluate steadier than the last ones.
 
         Raises:
-          ValueError: for an unknown `reward`.
+          ValueError: for an unknown `reward`, or a `sensed` one without `reward_name`.
         """
-        parents = tuple(parent_names)
+        parents = tuple(parent_names) + (() if reward_name is None else (reward_name,))
         self._sees_control = control_name in parents
         if control_name not in parents:
             parents += (control_name,)
@@ -78,6 +85,13 @@ class RLNode(InfoNode):
         )
         if reward not in REWARDS:
             raise ValueError(f"RLNode {name!r}: reward={reward!r}: expected one of {REWARDS}")
+        if (reward == "sensed") != (reward_name is not None):
+            raise ValueError(
+                f"RLNode {name!r}: reward={reward!r}, reward_name={reward_name!r}: the name of the node that says the "
+                "reward goes with 'sensed', and with that alone"
+            )
+        self._reward_name = reward_name
+        self._greedy_slow = greedy_slow
         self.trains_itself = True
         self.stateless = False
         self._control_name, self._agent_fn = control_name, agent_fn
@@ -91,7 +105,7 @@ class RLNode(InfoNode):
             raise GraphError(f"node {self.name!r} controls {self._control_name!r}, which takes no targets")
         self._seen = tuple(
             p for p in self.parent_names
-            if p != ENVIRONMENT and self.peer(p).signal_size
+            if p not in (ENVIRONMENT, self._reward_name) and self.peer(p).signal_size
             and (p != self._control_name or control.is_latent or self._sees_control)
         )
         size = sum(self.peer(p).signal_size for p in self._seen)
@@ -112,6 +126,10 @@ class RLNode(InfoNode):
         self._greedy, self._collect = self.agent.policy, self.agent.collect_policy
         if isinstance(self._greedy, actor_policy.ActorPolicy):  # SAC's own samples.
             self._greedy = greedy_policy.GreedyPolicy(self._greedy)
+        slow = getattr(self.agent, "_target_q_network", None)
+        if self._greedy_slow and type(self.agent) is dqn_agent.DqnAgent and slow is not None:  # C51's heads differ.
+            by_value = q_policy.QPolicy(spec, self.agent.action_spec, slow)
+            self._greedy = greedy_policy.GreedyPolicy(by_value)
         self._info_spec = _tuples(self._collect.info_spec)
         self._highest_cost = running_statistic(tf.constant(0.0), "highest_cost")
         self.state_spec = {
@@ -192,6 +210,9 @@ class RLNode(InfoNode):
     def _signal_of(self, experience: Experience) -> tf.Tensor:
         if self._reward == "reward":
             return experience.reward
+        if self._reward_name is not None:  # Said at t + 1 of the move from t.
+            said = experience.parents[self._reward_name]["value"]
+            return tf.concat([said[:, 1:], said[:, -1:]], axis=1)
         absorbing = 1.1 * self._highest_cost * self._gamma / (1 - self._gamma)
         reward = experience.intrinsic - tf.where(experience.discount <= 0.0, absorbing, 0.0)
         return reward + experience.reward if self._reward == "sum" else reward

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from infonodes.networks.mlp import mlp
+from infonodes.networks.mlp import MLP
 
 
 @tf.keras.utils.register_keras_serializable(package="infonodes")
@@ -36,7 +36,7 @@ class Gated(tf.keras.layers.Layer):
         super().__init__(**kwargs)
         self._config = {"hidden": tuple(hidden), "size": size, "output": output, "output_scale": output_scale}
         self._group = min(8, size)
-        self._candidate = mlp(tuple(hidden), size, False, output, output_scale, name="candidate")
+        self._candidate = MLP(tuple(hidden), size, False, output, output_scale, name="candidate")
         groups = size // self._group
         self._spread = np.repeat(np.eye(groups, dtype=np.float32), self._group, axis=1)
         self._gate = tf.keras.layers.Dense(

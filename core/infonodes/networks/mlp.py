@@ -5,8 +5,8 @@ from typing import Any, Optional
 
 import tensorflow as tf
 
-_INIT = "lecun_normal"
-# Above this Keras fuses layer norm into batch norm, which XLA cannot fuse further.
+from infonodes.networks.flat import FlatLayer, Initial
+
 _EPSILON = 1e-6
 
 
@@ -38,51 +38,77 @@ class SimNorm(tf.keras.layers.Layer):
         return {**super().get_config(), "group": self.group}
 
 
-def mlp(
-    hidden: tuple[int, ...],
-    size: int,
-    normalise: bool = True,
-    output: Optional[str] = None,
-    output_scale: float = 1.0,
-    name: str = "mlp",
-) -> tf.keras.Sequential:
-    """Returns dense layers with SiLU between them.
+@tf.keras.utils.register_keras_serializable(package="infonodes")
+class MLP(FlatLayer):
+    """Dense layers with SiLU between them. `[..., F]` to `[..., size]`."""
 
-    Args:
-      hidden: Widths of the hidden layers.
-      size: Width of the output.
-      normalise: Layer norm before each SiLU.
-      output: None, `simnorm` or `layernorm` at the output.
-      output_scale: Scale of the last layer's initial weights (LeCun normal); 0 starts at zero.
-      name: Name of the network.
+    def __init__(
+        self,
+        hidden: tuple[int, ...],
+        size: int,
+        normalise: bool = True,
+        output: Optional[str] = None,
+        output_scale: float = 1.0,
+        **kwargs: Any,
+    ):
+        """Builds the layer.
 
-    Raises:
-      ValueError: for an unknown `output`.
-    """
-    layers: list[tf.keras.layers.Layer] = []
-    for width in hidden:
-        layers.append(tf.keras.layers.Dense(width, kernel_initializer=_INIT))
-        if normalise:
-            layers.append(_layer_norm())
-        layers.append(tf.keras.layers.Activation("swish"))
-    init = tf.keras.initializers.VarianceScaling(max(output_scale, 1e-12) ** 2, "fan_in", "truncated_normal")
-    layers.append(tf.keras.layers.Dense(size, kernel_initializer=init))
-    if output == "simnorm":
-        layers.append(SimNorm(min(8, size)))
-    elif output == "layernorm":
-        layers.append(_layer_norm())
-    elif output is not None:
-        raise ValueError(f"mlp output={output!r}: expected None, 'simnorm' or 'layernorm'")
-    return tf.keras.Sequential(layers, name=name)
+        Args:
+          hidden: Widths of the hidden layers.
+          size: Width of the output.
+          normalise: Layer norm before each SiLU.
+          output: None, `simnorm` or `layernorm` at the output.
+          output_scale: Scale of the last layer's initial weights (LeCun normal); 0 starts at zero.
+          **kwargs: Of the Keras layer.
+
+        Raises:
+          ValueError: for an unknown `output`.
+        """
+        super().__init__(**kwargs)
+        outputs = {None: tf.identity, "simnorm": SimNorm(min(8, size)), "layernorm": layer_norm}
+        if output not in outputs:
+            raise ValueError(f"mlp output={output!r}: expected None, 'simnorm' or 'layernorm'")
+        self._widths, self._output_scale = (*hidden, size), output_scale
+        self._output, self._normalise = outputs[output], normalise
+        self._config = {
+            "hidden": tuple(hidden),
+            "size": size,
+            "normalise": normalise,
+            "output": output,
+            "output_scale": output_scale,
+        }
+
+    def _weights(self, features: int) -> list[tuple[tuple[int, ...], Initial]]:
+        widths = (features, *self._widths)
+        scale = max(self._output_scale, 1e-12) ** 2
+        last = tf.keras.initializers.VarianceScaling(scale, "fan_in", "truncated_normal")
+        draws = [tf.keras.initializers.LecunNormal() for _ in widths[2:]] + [last]
+        return [
+            weight
+            for inner, outer, draw in zip(widths, widths[1:], draws)
+            for weight in (((inner, outer), draw), ((outer,), tf.zeros))
+        ]
+
+    def _of_rows(self, rows: tf.Tensor, *weights: tf.Tensor) -> tf.Tensor:
+        *hidden, last = zip(weights[::2], weights[1::2])
+        for kernel, bias in hidden:
+            rows = tf.matmul(rows, kernel) + bias
+            rows = tf.nn.silu(layer_norm(rows) if self._normalise else rows)
+        kernel, bias = last
+        return self._output(tf.matmul(rows, kernel) + bias)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), **self._config}
 
 
-def _layer_norm() -> tf.keras.layers.LayerNormalization:
-    """Without gain and shift, which the next layer has: each variable costs a step time."""
-    return tf.keras.layers.LayerNormalization(epsilon=_EPSILON, center=False, scale=False)
+def layer_norm(x: tf.Tensor) -> tf.Tensor:
+    """Returns `x` `[..., D]` with mean 0 and variance 1 over D; gain and shift are the next layer's."""
+    centred = x - tf.reduce_mean(x, -1, keepdims=True)
+    return centred * tf.math.rsqrt(tf.reduce_mean(centred**2, -1, keepdims=True) + _EPSILON)
 
 
 @tf.keras.utils.register_keras_serializable(package="infonodes")
-class EnsembleMLP(tf.keras.layers.Layer):
+class EnsembleMLP(FlatLayer):
     """K independent one-hidden-layer perceptrons as two batched products.
 
     `[..., F]` to `[..., K, size]`.
@@ -94,25 +120,23 @@ class EnsembleMLP(tf.keras.layers.Layer):
         super().__init__(**kwargs)
         self.heads, self.hidden, self.size, self.zero_output = heads, hidden, size, zero_output
 
-    def build(self, input_shape: Any) -> None:
-        features = input_shape[-1]
-        # One seed a head: the heads must start apart, or their spread says nothing.
-        w_in = [tf.keras.initializers.LecunNormal()((features, self.hidden)) for _ in range(self.heads)]
-        w_out = [tf.keras.initializers.LecunNormal()((self.hidden, self.size)) for _ in range(self.heads)]
-        stack = lambda rows, axis: tf.keras.initializers.Constant(tf.stack(rows, axis).numpy())
-        out_init = "zeros" if self.zero_output else stack(w_out, 0)
-        self.w_in = self.add_weight("w_in", (features, self.heads, self.hidden), initializer=stack(w_in, 1))
-        self.b_in = self.add_weight("b_in", (self.heads, self.hidden), initializer="zeros")
-        self.w_out = self.add_weight("w_out", (self.heads, self.hidden, self.size), initializer=out_init)
-        self.b_out = self.add_weight("b_out", (self.heads, self.size), initializer="zeros")
-        super().build(input_shape)
+    def _weights(self, features: int) -> list[tuple[tuple[int, ...], Initial]]:
+        k, h, o = self.heads, self.hidden, self.size
+        # One draw a head: the heads must start apart, or their spread says nothing.
+        one = lambda shape: tf.keras.initializers.LecunNormal()(shape)
+        draws = lambda shape, axis: lambda _: tf.stack([one(shape) for _ in range(k)], axis)
+        w_out = tf.zeros if self.zero_output else draws((h, o), 0)
+        return [
+            ((features, k, h), draws((features, h), 1)),
+            ((k, h), tf.zeros),
+            ((k, h, o), w_out),
+            ((k, o), tf.zeros),
+        ]
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        hidden = tf.einsum("...f,fkh->...kh", inputs, self.w_in) + self.b_in
-        centred = hidden - tf.reduce_mean(hidden, -1, keepdims=True)
-        scale = tf.math.rsqrt(tf.reduce_mean(centred**2, -1, keepdims=True) + _EPSILON)
-        active = tf.nn.silu(centred * scale)
-        return tf.einsum("...kh,kho->...ko", active, self.w_out) + self.b_out
+    def _of_rows(self, rows: tf.Tensor, *weights: tf.Tensor) -> tf.Tensor:
+        w_in, b_in, w_out, b_out = weights
+        active = tf.nn.silu(layer_norm(tf.einsum("nf,fkh->nkh", rows, w_in) + b_in))
+        return tf.einsum("nkh,kho->nko", active, w_out) + b_out
 
     def get_config(self) -> dict[str, Any]:
         keys = ("heads", "hidden", "size", "zero_output")

@@ -69,6 +69,11 @@ class ReplayObserver:
         if fault is not None:
             raise ReplayFault(fault)
 
+    @property
+    def written(self) -> int:
+        """Windows written so far; they can be sampled after `flush`."""
+        return sum(writer.written for writer in self._writers)
+
     def flush(self, timeout_s: Optional[float] = None) -> None:
         """Waits until every written window can be sampled.
 

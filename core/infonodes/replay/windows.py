@@ -31,6 +31,9 @@ class WindowWriter:
     `stride`-th) that makes a move, so that what learns from the first moves of a window
     sees the last moves of an episode, its termination above all. Repeated frames are real
     observations where TF-Agents pads with zeros, and masked by their step type all the same.
+
+    Attributes:
+      written: Windows written so far.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class WindowWriter:
         self._frames = 0
         self._expected: Optional[int] = None
         self._since_flush = 0
+        self.written = 0
 
     def write(self, leaves: list[np.ndarray], step_type: int, next_step_type: int,
               cost: float) -> None:
@@ -148,6 +152,7 @@ class WindowWriter:
         window = [column[-self._length:] for column in writer.history]
         writer.create_item(self._table, self._priority(mean_cost), window)
         self._since_flush += 1
+        self.written += 1
         if self._since_flush >= _MAX_PENDING:
             self._since_flush = 0
             self._wait(

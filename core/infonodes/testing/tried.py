@@ -14,7 +14,7 @@ from infonodes.modes import Modes
 from infonodes.networks.slow import Slow
 from infonodes.policy import obs2dict
 from infonodes.testing.trajectories import trajectory_of
-from infonodes.types import ENVIRONMENT, Nest, Spec, State, Tick
+from infonodes.types import ENVIRONMENT, SUPPLIER, Nest, Spec, State, Tick
 
 if TYPE_CHECKING:
     from infonodes.testing.contract import NodeContract
@@ -44,7 +44,11 @@ class Tried:
     def parents_of(self, name: str) -> dict[str, State]:
         """Returns what `bottom_up` of a node reads."""
         states = {**self.states, ENVIRONMENT: obs2dict(self.time_step)}
-        return {p: states[p] for p in self.agent.graph[name].parent_names}
+        node = self.agent.graph[name]
+        parents = {p: states[p] for p in node.parent_names}
+        if node.energy_size and node.energy_node_name is not None:
+            parents[SUPPLIER] = self.states[node.energy_node_name]
+        return parents
 
     def tick(self, modes: Modes, graph: Optional[NodeGraph] = None) -> tuple:
         """Runs a tick eagerly: actions by actuator, states by node."""

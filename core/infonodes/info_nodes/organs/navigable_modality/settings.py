@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Callable, Optional, Sequence, Union
+from typing import Any, Callable, Optional, Sequence, Union
 
 import tensorflow as tf
 
@@ -69,8 +69,7 @@ def per_axis(node: str, what: str, sizes: Sizes, axes: Optional[int] = None) -> 
     Raises:
       GraphError: naming the node, what was expected and what came.
     """
-    bare = isinstance(sizes, int) or not hasattr(sizes, "__len__")
-    found = (sizes,) * (axes or 1) if bare else tuple(sizes)
+    found: tuple[Any, ...] = tuple(sizes) if isinstance(sizes, Sequence) else (sizes,) * (axes or 1)
     whole = all(isinstance(s, int) and not isinstance(s, bool) and s >= 1 for s in found)
     if not whole or not found or (axes is not None and len(found) != axes):
         raise GraphError(
@@ -91,7 +90,7 @@ def speeds(node: str, max_speed: Union[float, Sequence[float]], axes: int) -> tu
     Raises:
       GraphError: naming the node, what was expected and what came.
     """
-    found = tuple(max_speed) if hasattr(max_speed, "__len__") else (max_speed,) * axes
+    found: tuple[Any, ...] = tuple(max_speed) if isinstance(max_speed, Sequence) else (max_speed,) * axes
     if len(found) != axes or not all(0.0 < float(s) < float("inf") for s in found):
         raise GraphError(
             f"node {node!r}: max_speed={max_speed!r}, expected a finite number above 0 places a tick, or {axes} of "

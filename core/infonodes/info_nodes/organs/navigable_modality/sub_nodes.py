@@ -1,7 +1,7 @@
 """The sub-nodes of a workspace: one shows the window and takes writes, one moves the cursor."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Mapping, Optional
 
 import tensorflow as tf
 
@@ -68,9 +68,9 @@ class SubNode(InfoNode):
         asked, did = self._codec.top_down(targets, {}, own, tick)
         target: Target = asked[ENVIRONMENT]
         batch = outer_shape(state["cost"], 1)
+        asked_of_it: Any = self.peer(self.workspace_name).target_spec
         whole = {
-            part: tf.zeros(batch + spec.shape.as_list(), spec.dtype)
-            for part, spec in self.peer(self.workspace_name).target_spec.items()
+            part: tf.zeros(batch + spec.shape.as_list(), spec.dtype) for part, spec in asked_of_it.items()
         }
         whole[self._part] = target.value
         return {self.workspace_name: Target(whole, target.valid)}, {**state, "value": did["value"]}
@@ -93,7 +93,7 @@ class SubNode(InfoNode):
     def _candidates(self, state: State, count: int, seed: tf.Tensor) -> tf.Tensor:
         if self._codec is None:
             return super()._candidates(state, count, seed)
-        return self._codec.candidates({"value": state["value"], "cost": state["cost"]}, count, seed)
+        return self._codec.candidates({"cost": state["cost"]}, count, seed)
 
 
 class LocNode(SubNode):

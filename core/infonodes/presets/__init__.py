@@ -1,0 +1,28 @@
+"""Ready agents from an environment's specs alone."""
+from __future__ import annotations
+
+from typing import Callable
+
+from infonodes.agent import InfoNodeAgent
+from infonodes.presets.growing import QUEUE_WINDOW, REWIRING, synaptic
+from infonodes.presets.living import MINDS, embodied
+from infonodes.presets.makers import LEARNING_RATE, dqn, sac
+from infonodes.presets.parts import WINDOW
+from infonodes.presets.predicting import MEMORY, hierarchical, planning, predictive
+from infonodes.presets.reacting import reactive
+from infonodes.presets.reading import ANSWER, EYE, reader
+
+PRESETS: dict[str, Callable[..., InfoNodeAgent]] = {
+    "reactive": reactive,
+    "predictive": predictive,
+    "hierarchical": hierarchical,
+    "planning": planning,
+    "synaptic": synaptic,
+    "embodied": embodied,
+    "reader": reader,
+}
+
+__all__ = [
+    "ANSWER", "EYE", "LEARNING_RATE", "MEMORY", "MINDS", "PRESETS", "QUEUE_WINDOW", "REWIRING", "WINDOW",
+    "dqn", "embodied", "hierarchical", "planning", "predictive", "reactive", "reader", "sac", "synaptic",
+]
