@@ -4,7 +4,7 @@
 """
 from __future__ import annotations
 
-from absl import app, flags
+from absl import app
 
 from experiments import results, sweep, sweep_flags
 from experiments.errors import RunError
@@ -48,17 +48,16 @@ VARIANTS = {
     "repeat_1": {"reward.repeat": 1},
 }
 
-_ONLY = flags.DEFINE_list("only", [], "Variants to run besides base; all by default.")
 
 SEEDS, STEPS = 5, 10_000
 
 
 def build() -> sweep.Sweep:
     """Returns the sweep that the flags ask for."""
-    unknown = set(_ONLY.value) - set(VARIANTS)
+    unknown = set(sweep_flags.ONLY.value) - set(VARIANTS)
     if unknown:
         raise RunError(f"--only={sorted(unknown)}: expected some of {list(VARIANTS)}")
-    chosen = {n: v for n, v in VARIANTS.items() if not _ONLY.value or n in ("base", *_ONLY.value)}
+    chosen = {n: v for n, v in VARIANTS.items() if not sweep_flags.ONLY.value or n in ("base", *sweep_flags.ONLY.value)}
     base = RunConfig(env="CartPole-v1", steps=sweep_flags.STEPS.value or STEPS)
     return sweep.Sweep("cartpole_ablations", base, chosen, range(sweep_flags.SEEDS.value or SEEDS))
 

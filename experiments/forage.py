@@ -19,12 +19,10 @@ from typing import Any
 
 import numpy as np
 import tqdm
-from absl import app, flags
+from absl import app
 
 from experiments import results, sweep_flags
 from experiments.forage_training import ForageRun
-
-_ONLY = flags.DEFINE_list("only", None, "Variants to run; all by default.")
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "random": {"agent": "random"},
@@ -42,7 +40,7 @@ _THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS
 def build() -> dict[str, ForageRun]:
     """Returns every run that the flags ask for, by `variant-seedK`."""
     steps = {} if sweep_flags.STEPS.value is None else {"steps": sweep_flags.STEPS.value}
-    chosen = _ONLY.value or list(VARIANTS)
+    chosen = sweep_flags.ONLY.value or list(VARIANTS)
     strangers = sorted(set(chosen) - set(VARIANTS))
     if strangers:
         raise SystemExit(f"error: --only={strangers}: expected some of {list(VARIANTS)}")

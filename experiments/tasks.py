@@ -4,6 +4,7 @@ from __future__ import annotations
 from tf_agents.environments import py_environment, suite_gym
 
 from experiments.errors import RunError
+from infonodes import environments
 from infonodes.environments import forage, probes, reading
 
 PROBE = "probe/"
@@ -16,7 +17,8 @@ def load(name: str) -> py_environment.PyEnvironment:
     """Returns the environment `name`.
 
     Args:
-      name: A gym id, `probe/NAME`, `reading/NAME`, or a name in `FORAGE`.
+      name: A gym id, `probe/NAME`, `reading/NAME`, a name in `FORAGE`, or `KIND:NAME` as
+        `infonodes.environments.load` has it, such as `gymnasium:CartPole-v1`.
 
     Raises:
       RunError: for an unknown name.
@@ -29,6 +31,11 @@ def load(name: str) -> py_environment.PyEnvironment:
         if name[len(READING):] not in reading.NAMES:
             raise RunError(f"env {name!r}: expected one of {[READING + n for n in reading.NAMES]}")
         return reading.load(name[len(READING):])
+    if ":" in name and name.split(":")[0] in environments.KINDS:
+        try:
+            return environments.load(name)
+        except ValueError as error:
+            raise RunError(str(error)) from error
     if name in FORAGE:
         return forage.ForagePyEnvironment(FORAGE[name])
     try:
@@ -36,5 +43,6 @@ def load(name: str) -> py_environment.PyEnvironment:
     except Exception as error:  # gym's own errors are many
         raise RunError(
             f"env {name!r}: gym could not load it ({type(error).__name__}: {error}); expected a gym id such as "
-            f"CartPole-v1, with its extra installed, one of {list(FORAGE)}, or probe/NAME with one of {probes.NAMES}"
+            f"CartPole-v1, with its extra installed, one of {list(FORAGE)}, gymnasium:ID, or "
+            f"probe/NAME with one of {probes.NAMES}"
         ) from error

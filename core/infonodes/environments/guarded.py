@@ -231,7 +231,7 @@ class _Leaf:
         if bounds and isinstance(spec, array_spec.BoundedArraySpec):
             low, high = spec.minimum, spec.maximum
             if floats:
-                low, high = np.float64(low), np.float64(high)
+                low, high = np.asarray(low, np.float64), np.asarray(high, np.float64)
                 with np.errstate(over="ignore"):
                     low = low - tolerance * np.maximum(1.0, np.abs(low))
                     high = high + tolerance * np.maximum(1.0, np.abs(high))
