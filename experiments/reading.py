@@ -137,6 +137,21 @@ def table(task: str, cells: list[dict[str, Any]]) -> tuple[str, bool]:
     return "\n".join(lines) + "\n", reached
 
 
+def raw(cells: list[dict[str, Any]]) -> str:
+    """Returns every evaluation of every cell as CSV.
+
+    Args:
+      cells: Their records.
+    """
+    lines = ["variant,seed,step,right,silent,return"]
+    for found in cells:
+        name = f"{found['config']['variant']},{found['config']['seed']}"
+        lines += [
+            f"{name},{s['steps']},{s['right']:.6f},{s['silent']:.6f},{s['mean_return']:.6f}" for s in found["scores"]
+        ]
+    return "\n".join(lines) + "\n"
+
+
 def main(argv: list) -> None:
     """Runs what is missing, writes the page, and exits with 1 on a miss."""
     del argv
@@ -149,8 +164,9 @@ def main(argv: list) -> None:
     except (RunError, ValueError) as error:
         raise SystemExit(f"error: {error}") from error
     text, reached = table(task, cells)
-    with open(os.path.join(docs, f"{task}.md"), "w", encoding="utf-8") as file:
-        file.write(text)
+    for name, page in ((f"{task}.md", text), (f"{task}-raw.csv", raw(cells))):
+        with open(os.path.join(docs, name), "w", encoding="utf-8") as file:
+            file.write(page)
     print(text)
     if not reached:
         raise SystemExit(1)

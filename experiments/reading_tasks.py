@@ -73,7 +73,12 @@ class ReadingConfig:
 
 CONFIGS = {
     "read_text": ReadingConfig("read_text", page=dict(window=(11,), max_speed=24.0)),
-    "find_in_image": ReadingConfig("find_in_image", page=dict(window=(9, 9), max_speed=12.0)),
+    "find_in_image": ReadingConfig(
+        "find_in_image",
+        task_settings=dict(size=64),
+        page=dict(window=(14, 14), max_speed=16.0),
+        answer=dict(epsilon_greedy=0.3),
+    ),
     "hear_tone": ReadingConfig("hear_tone", page=dict(window=(96,), max_speed=256.0)),
 }
 

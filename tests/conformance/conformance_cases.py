@@ -10,13 +10,14 @@ from tf_agents.agents.ppo import ppo_clip_agent
 from tf_agents.environments import batched_py_environment, tf_py_environment
 from tf_agents.networks import actor_distribution_network, value_network
 from tf_agents.policies import py_tf_eager_policy
-from tf_agents.specs import tensor_spec
+from tf_agents.specs import array_spec, tensor_spec
 from tf_agents.trajectories import time_step as ts
 
 from infonodes import presets
 from infonodes.agent import InfoNodeAgent
 from infonodes.info_nodes.organs import gym
 from infonodes.info_nodes.organs.energetics import BodySettings
+from infonodes.info_nodes.organs.navigable_modality.page import PageSettings
 from infonodes.info_nodes.pred_node import PredSettings
 from infonodes.info_nodes.reward_node import RewardSettings
 from infonodes.info_nodes.rl_node import RLNode
@@ -35,10 +36,16 @@ SMALL = {
     "embodied": dict(
         body=BodySettings(act=0.01, think=0.001), pred=PRED, reward=dataclasses.replace(VALUE, signal="sensed")
     ),
+    "reader": dict(page_settings=PageSettings(window=(5,), max_speed=4.0)),
+}
+# What a reader looks at; other presets see the fake environment's own observations.
+PAGE = {
+    "data": array_spec.BoundedArraySpec([60], np.int32, 0, 4, "data"),
+    "question": array_spec.BoundedArraySpec([], np.int32, 0, 2, "question"),
 }
 FAST = ("reactive-discrete", "predictive-discrete", "hierarchical-discrete", "planning-continuous", "synaptic-discrete")
 SLOW = ("reactive-continuous", "predictive-continuous", "hierarchical-continuous", "planning-discrete",
-        "synaptic-continuous", "embodied-discrete", "embodied-continuous")
+        "synaptic-continuous", "embodied-discrete", "embodied-continuous", "reader-discrete", "reader-continuous")
 
 
 class Case:
@@ -46,17 +53,24 @@ class Case:
 
     Attributes:
       name: `preset-kind`.
+      reacts: Whether all that learns is within RLNodes.
+      draws: Whether its updates draw at random without a seed, as SacAgent's do.
       agent: One agent for all tests of the case; tests that need fresh variables make their own.
     """
 
     def __init__(self, name: str):
         self.name = name
         self.preset, self.kind = name.split("-")
+        self.reacts = self.preset in ("reactive", "reader")
+        self.draws = self.reacts and self.kind == "continuous"
 
     def env(self, seed: int = 0, episode_length: int = 5) -> FakeEnvironment:
         """Returns a fresh environment of the case's kind."""
         make = FakeEnvironment if self.kind == "discrete" else FakeEnvironment.continuous
-        return make(episode_length=episode_length, seed=seed)
+        env = make(episode_length=episode_length, seed=seed)
+        if self.preset != "reader":
+            return env
+        return FakeEnvironment(PAGE, env.action_spec(), episode_length=episode_length, seed=seed)
 
     def batched_env(self, batch: int) -> batched_py_environment.BatchedPyEnvironment:
         """Returns `batch` of them."""
@@ -81,6 +95,9 @@ class Case:
         if self.preset == "reactive":
             discrete = self.kind == "discrete"
             small["agent_fn"] = presets.dqn((16,)) if discrete else presets.sac((16,))
+        if self.preset == "reader":
+            small["eye_fn"] = presets.dqn((16,))
+            small["answer_fn"] = presets.dqn((16,)) if self.kind == "discrete" else presets.sac((16,))
         kwargs = {"jit_compile": False, **small, **kwargs}
         agent = presets.PRESETS[self.preset](*self.specs(), **kwargs)
         agent.initialize()

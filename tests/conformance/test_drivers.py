@@ -160,5 +160,5 @@ def test_traces_once(heavy_case):
         train(case.experience)
         counts.append([f.experimental_get_tracing_count() for f in (train, agent._compiled_update)])
     # TF traces a function twice in whose first trace variables are made, as RLNodes' agents do.
-    assert max(counts[0]) <= (2 if case.preset == "reactive" else 1)
+    assert max(counts[0]) <= (2 if case.reacts else 1)
     assert counts[0] == counts[1] == counts[2]

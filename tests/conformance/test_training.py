@@ -46,7 +46,7 @@ def test_actor_and_learner(case, tmp_path):
 def test_loss_and_train_agree(case):
     """TF-Agents' own check: same structure; and, before the step, the same value."""
     agent = case.make()
-    equal = case.name != "reactive-continuous"  # SAC's loss draws actions.
+    equal = not case.draws  # SAC's loss draws actions.
     test_util.test_loss_and_train_output(test_utils.TestCase(), equal, agent, case.experience)
     structures = [
         tf.nest.map_structure(lambda x: (x.shape, x.dtype), call(case.experience))
@@ -106,7 +106,7 @@ def test_ppo_learner(make_env, tmp_path):
 
 def test_weights_are_accepted(case):
     """`train(experience, weights)`: doubled weights double the loss of nodes with a loss."""
-    if case.preset == "reactive":
+    if case.reacts:
         pytest.skip("its loss is the inner agent's")
     ones = case.agent.loss(case.experience, weights=tf.ones([4])).loss
     twos = case.agent.loss(case.experience, weights=2.0 * tf.ones([4])).loss

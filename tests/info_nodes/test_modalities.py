@@ -11,6 +11,7 @@ from infonodes import presets
 from infonodes.graph import NodeGraph, run_tick
 from infonodes.info_nodes.lambda_node import LambdaNode
 from infonodes.info_nodes.organs import gym
+from infonodes.info_nodes.organs.energetics import EnergyStorage, OrganSettings
 from infonodes.info_nodes.organs.navigable_modality import (
     NavigableAudio,
     NavigableGraph,
@@ -173,8 +174,8 @@ class TestRLNodeMovesACursor(NodeContract):
 # -- what the passes do ----------------------------------------------------------------------
 
 
-def ticks(workspace, data, asked, modes=Modes(greedy=True)):
-    """Runs a tick for each dict of (control: value) in `asked`; yields the states after it."""
+def ticks(workspace, data, asked, modes=Modes(greedy=True), more=()):
+    """Runs a tick for each dict of (control: value) in `asked`, `more` nodes beside; yields the states after it."""
     queue: dict = {}
 
     def ask(targets, parents, state):
@@ -183,7 +184,8 @@ def ticks(workspace, data, asked, modes=Modes(greedy=True)):
         }, state
 
     controls = tuple(n.name for n in workspace.info_nodes[1:] if n.target_spec is not None)
-    graph = NodeGraph([*workspace.info_nodes, LambdaNode("asks", controls, top_down=ask, control_names=controls)])
+    boss = LambdaNode("asks", controls, top_down=ask, control_names=controls)
+    graph = NodeGraph([*workspace.info_nodes, boss, *more])
     states = graph.initial_state(1)
     for t, wish in enumerate(asked):
         queue = wish
@@ -287,6 +289,12 @@ BAD = [
     (lambda: NavigableGraph("page", 0, [], 1), ["'page'", "places=0"]),
     (lambda: NavigableGraph("page", 2, [(0, 5)], 1), ["'page'", "(0, 5)", "raise places"]),
     (lambda: NavigableGraph("page", 2, [], 1, start=2), ["'page'", "start=2"]),
+    (lambda: NavigableGraph("page", 2, [], 1, value_bounds=(0.5, 1.0)), ["'page'", "value_bounds=(0.5, 1.0)"]),
+    (lambda: NavigableGrid("page", 4, 1, value_bounds=(0.0, 0.0), settings=WRITES), ["'page'", "value_bounds=(0.0"]),
+    (lambda: NavigableGrid("page", np.array([4, 0]), 1), ["'page'", "bounds", "from 1"]),
+    (lambda: NavigableGrid("page", 2.5, 1), ["'page'", "bounds=2.5", "whole numbers"]),
+    (lambda: NavigableGrid("page", (4, 4), 1, max_speed=np.array([1.0, -1.0])), ["'page'", "max_speed", "above 0"]),
+    (lambda: NavigableGrid("page", 4, 1, max_speed="fast"), ["'page'", "max_speed='fast'", "above 0"]),
     (lambda: NavigableGrid("page", 4, 1, settings=WorkspaceSettings(load="never")), ["'page'", "'never'", "first"]),
     (
         lambda: NavigableGrid("page", 4, 1, settings=WorkspaceSettings(load="every", interactive=True)),
@@ -301,6 +309,10 @@ BAD = [
         lambda: page("page", tf.TensorSpec([4, 4, 3], tf.float32), "data", PageSettings(window=(5, 5))),
         ["'page'", "larger than the data"],
     ),
+    (
+        lambda: page("page", tensor_spec.BoundedTensorSpec([40], tf.int32, 0, 3), "data", PageSettings(window=(5, 5))),
+        ["'page'", "window=(5, 5)", "expected 1 numbers", "share"],
+    ),
 ]
 
 
@@ -311,6 +323,35 @@ def test_bad_input_names_node_and_fix(case):
         build()
     for part in told:
         assert part in str(error.value)
+
+
+def test_sizes_may_be_arrays_or_their_numbers():
+    grid = NavigableGrid("page", np.array([7, 6]), np.int64(2), max_speed=np.array([2.0, 3.0], np.float32))
+    assert grid.bounds == (7, 6) and grid.window == (2, 2) and grid.max_speed == (2.0, 3.0)
+
+
+def test_cursor_moves_are_billed_and_rest_is_free():
+    """A move is owed at once, at the coefficients' price times their size, and leaves the blood a tick later.
+
+    The first coefficient costs 0.1, the second 0.02: moves at (1, -1), (-0.5, 0), rest, (0, 0).
+    """
+    grid = NavigableGrid("page", 30, 3, 2, 2.0)
+    grid.loc_info_nodes[0].charge("blood", per_control=[[0.1], [0.02]])
+    blood = EnergyStorage("blood", OrganSettings(1, start=1.0))
+    wishes = [{"page_loc": np.array(w, np.float32)} for w in ((1, -1), (-0.5, 0))] + [{}, {}]
+    states = list(ticks(grid, np.zeros([30, 1], np.float32), wishes, more=(blood,)))
+    read = lambda leaf: [round(float(tf.reduce_sum(s["blood"][leaf])), 5) for s in states]
+    assert read("spent") == [0.12, 0.05, 0.0, 0.0]
+    assert read("energy") == [1.0, 0.88, 0.83, 0.83]
+
+
+def test_looking_is_billed():
+    """By the window's brightness: 6 pixels of 0.5 at 0.01 each."""
+    grid = NavigableGrid("page", (5, 5), (3, 2))
+    grid.data_info_nodes[0].charge("blood", per_signal=np.full([6, 1], 0.01, np.float32))
+    blood = EnergyStorage("blood", OrganSettings(1, start=1.0))
+    *_, last = ticks(grid, np.full([5, 5, 1], 0.5, np.float32), [{}, {}], more=(blood,))
+    np.testing.assert_allclose(tf.reduce_sum(last["blood"]["energy"]), 0.97, atol=1e-6)
 
 
 def test_data_that_do_not_fit_are_named():

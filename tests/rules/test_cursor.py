@@ -24,7 +24,7 @@ def test_steps_are_rest_and_both_ends_of_each_coefficient():
 
 @CASES
 @given(
-    st.lists(st.floats(0.1, 50.0, width=32), min_size=1, max_size=3),
+    st.lists(st.floats(0.125, 50.0, width=32), min_size=1, max_size=3),
     st.integers(1, 3),
     st.integers(0, 2**16),
 )

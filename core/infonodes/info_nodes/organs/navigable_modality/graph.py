@@ -9,7 +9,7 @@ from tf_agents.specs import tensor_spec
 
 from infonodes.info_nodes.organs.gym import BoxNode, DiscreteNode
 from infonodes.info_nodes.organs.navigable_modality.base import SymbolWorkspaceNode
-from infonodes.info_nodes.organs.navigable_modality.settings import WorkspaceSettings, per_axis
+from infonodes.info_nodes.organs.navigable_modality.settings import WorkspaceSettings, per_axis, value_limits
 from infonodes.rules import walks
 from infonodes.types import GraphError
 
@@ -53,8 +53,8 @@ class NavigableGraph(SymbolWorkspaceNode):
           settings: See `WorkspaceSettings`.
 
         Raises:
-          GraphError: for sizes below 1, an edge or a start that is no place, or settings
-            that do not fit.
+          GraphError: for sizes below 1, an edge or a start that is no place, value_bounds
+            without 0, or settings that do not fit.
         """
         (self._places,) = per_axis(name, "places", places, 1)
         (features,) = per_axis(name, "features", features, 1)
@@ -66,8 +66,9 @@ class NavigableGraph(SymbolWorkspaceNode):
             raise GraphError(f"node {name!r}: {error}; drop that edge, or raise places={self._places}") from error
         ways = 1 + self.table.shape[1]
         choice = tensor_spec.BoundedTensorSpec([], tf.int32, 0, ways - 1, "move")
-        least = np.array([value_bounds[0]] * features + [0.0], np.float32)
-        greatest = np.array([value_bounds[1]] * features + [1.0], np.float32)
+        low, high = value_limits(name, value_bounds)
+        least = np.array([low] * features + [0.0], np.float32)
+        greatest = np.array([high] * features + [1.0], np.float32)
         write = tensor_spec.BoundedTensorSpec([features + 1], tf.float32, least, greatest, "write")
         super().__init__(
             name,

@@ -65,6 +65,11 @@ def page(name: str, spec: tf.TensorSpec, source: str, settings: PageSettings = P
     bounds = tuple(shape if len(shape) == 1 else shape[:-1])
     if not 0.0 < settings.share <= 1.0:
         raise GraphError(f"node {name!r}: share={settings.share}, expected a share of the data in (0, 1]")
+    if settings.window and len(settings.window) != len(bounds):
+        raise GraphError(
+            f"node {name!r}: window={settings.window!r}, expected {len(bounds)} numbers, one an axis of the leaf "
+            f"{source!r} of shape {shape}; () takes the largest that covers share={settings.share} of it"
+        )
     window = settings.window or tuple(max(1, int(b * settings.share ** (1.0 / len(bounds)))) for b in bounds)
     speed = settings.max_speed or float(max(window))
     shared: dict[str, Any] = dict(moves=settings.moves, ratio=settings.ratio, dtype=spec.dtype)

@@ -4,6 +4,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Callable, Optional, Sequence, Union
 
+import numpy as np
 import tensorflow as tf
 
 from infonodes.rules import senses
@@ -69,7 +70,7 @@ def per_axis(node: str, what: str, sizes: Sizes, axes: Optional[int] = None) -> 
     Raises:
       GraphError: naming the node, what was expected and what came.
     """
-    found: tuple[Any, ...] = tuple(sizes) if isinstance(sizes, Sequence) else (sizes,) * (axes or 1)
+    found = _each(sizes, axes or 1)
     whole = all(isinstance(s, int) and not isinstance(s, bool) and s >= 1 for s in found)
     if not whole or not found or (axes is not None and len(found) != axes):
         raise GraphError(
@@ -90,10 +91,35 @@ def speeds(node: str, max_speed: Union[float, Sequence[float]], axes: int) -> tu
     Raises:
       GraphError: naming the node, what was expected and what came.
     """
-    found: tuple[Any, ...] = tuple(max_speed) if isinstance(max_speed, Sequence) else (max_speed,) * axes
-    if len(found) != axes or not all(0.0 < float(s) < float("inf") for s in found):
+    found = _each(max_speed, axes)
+    if len(found) != axes or not all(isinstance(s, (int, float)) and 0.0 < s < float("inf") for s in found):
         raise GraphError(
             f"node {node!r}: max_speed={max_speed!r}, expected a finite number above 0 places a tick, or {axes} of "
             "them, one an axis; a cursor that shall stay needs no child that moves it"
         )
     return tuple(float(s) for s in found)
+
+
+def value_limits(node: str, value_bounds: Sequence[float]) -> tuple[float, float]:
+    """Returns the least and the greatest number that can be written; zeros, which write nothing, are between.
+
+    Args:
+      node: Name of the node, for errors.
+      value_bounds: The argument.
+
+    Raises:
+      GraphError: naming the node, what was expected and what came.
+    """
+    low, high = value_bounds
+    if not float("-inf") < low <= 0.0 <= high < float("inf") or low == high:
+        raise GraphError(
+            f"node {node!r}: value_bounds={value_bounds!r}, expected finite (low, high), low < high, with 0 within"
+        )
+    return low, high
+
+
+def _each(given: Any, axes: int) -> tuple[Any, ...]:
+    """Returns one an axis: a bare number goes for all; arrays and their numbers as Python's."""
+    found = np.asarray(given, dtype=object)
+    numbers = tuple(n.item() if isinstance(n, np.generic) else n for n in found.ravel())
+    return numbers if found.ndim else numbers * axes

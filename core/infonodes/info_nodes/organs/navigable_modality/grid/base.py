@@ -9,7 +9,13 @@ from tf_agents.specs import tensor_spec
 
 from infonodes.info_nodes.organs.gym import BoxNode, DiscreteNode, GymSpaceNode
 from infonodes.info_nodes.organs.navigable_modality.base import SymbolWorkspaceNode
-from infonodes.info_nodes.organs.navigable_modality.settings import Sizes, WorkspaceSettings, per_axis, speeds
+from infonodes.info_nodes.organs.navigable_modality.settings import (
+    Sizes,
+    WorkspaceSettings,
+    per_axis,
+    speeds,
+    value_limits,
+)
 from infonodes.rules import cursor, reading
 from infonodes.types import GraphError
 
@@ -150,11 +156,7 @@ class NavigableGrid(SymbolWorkspaceNode):
         return BoxNode(coefficients, "actuator", "", f"{name}_move")
 
     def _write_codec(self, name: str, channels: int, value_bounds: tuple[float, float]) -> Optional[GymSpaceNode]:
-        low, high = value_bounds
-        if not -np.inf < low <= 0.0 <= high < np.inf or low == high:
-            raise GraphError(
-                f"node {name!r}: value_bounds={value_bounds!r}, expected finite (low, high), low < high, with 0 within"
-            )
+        low, high = value_limits(name, value_bounds)
         size = int(np.prod(self.window)) * channels
         least = np.array([low] * size + [0.0], np.float32)
         greatest = np.array([high] * size + [1.0], np.float32)
