@@ -20,7 +20,8 @@ class Watch:
 
     Attributes:
       moves: Moves of training; resets do not count.
-      train_s: Seconds of acting and learning, compilation included, evaluation left out.
+      train_s: Seconds of acting and learning from the first move on, evaluation left out; what is
+        compiled after the first move is in it.
       marks: (moves, train_s) at the beginning of each evaluation.
     """
 
