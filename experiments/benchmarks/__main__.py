@@ -1,6 +1,6 @@
 """Our agents beside their peers.
 
-  python -m experiments.benchmarks --suite=short                    # 15 minutes on 2 quiet cores
+  python -m experiments.benchmarks --suite=short                    # a seed of 2 tasks, 3000 and 4000 steps
   python -m experiments.benchmarks --suite=all --seeds=5            # days of CPU; goes on where it was stopped
   python -m experiments.benchmarks --suite=cartpole --agents=random,predictive,tfa_dqn
   python -m experiments.benchmarks --suite=all --report             # only writes the tables

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import importlib
 from typing import Any
+from unittest import mock
 
 import pandas as pd
 
@@ -23,7 +24,10 @@ def score(name: str, rows: list[dict[str, float]]) -> float:
     analysis = importlib.import_module(f"bsuite.experiments.{name.split('/')[0]}.analysis")
     settings: dict[str, Any] = dict(sweep.SETTINGS[name])
     frame = pd.DataFrame([{**settings, "bsuite_id": name, **row} for row in rows])
-    return float(analysis.score(frame))
+    # bsuite's deep_sea was written for pandas 1, which had this.
+    append = lambda first, second: pd.concat([first, second])
+    with mock.patch.object(pd.Series, "append", append, create=True):
+        return float(analysis.score(frame))
 
 
 def played(name: str, rows: list[dict[str, float]]) -> float:
