@@ -45,6 +45,9 @@ setup(
         "box2d": ["Box2D==2.3.10"],
         "atari": ["ale-py==0.12.1", "opencv-python-headless==4.11.0.86"],
         "dm": ["dm-control==1.0.50", "mujoco==3.17.0"],  # mujoco 4 breaks dm_control 1.0.50
+        # bsuite imports scikit-image, and plotnine for its scores; later ones want a newer pandas or numpy.
+        "bsuite": ["bsuite==0.3.6", "scikit-image<0.26", "plotnine<0.15"],
+        "minatar": ["MinAtar==1.0.15"],
         "graphs": GRAPHS,
         "gymnasium": GYMNASIUM,
         "peers": ["neat-python==2.0.0"],  # what experiments compare with; the package never imports it

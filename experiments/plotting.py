@@ -30,10 +30,11 @@ def learning_curve(episodes: Curve, evaluations: Sequence[tuple[int, Sequence[fl
 
 
 def curves(
-    variants: Mapping[str, tuple[Sequence[int], Sequence[float], Sequence[float], Sequence[float]]],
+    variants: Mapping[str, tuple[Sequence[float], Sequence[float], Sequence[float], Sequence[float]]],
     path: str,
     title: str,
     bar: Optional[float] = None,
+    x_label: str = "environment steps",
 ) -> None:
     """Draws several variants.
 
@@ -42,8 +43,10 @@ def curves(
       path: File to write.
       title: Above the picture.
       bar: A return to reach, drawn as a line.
+      x_label: What the steps are.
     """
     figure, axes = _figure(title)
+    axes.set(xlabel=x_label)
     for name, (steps, middle, low, high) in variants.items():
         (line,) = axes.plot(steps, middle, label=name)
         axes.fill_between(steps, low, high, color=line.get_color(), alpha=0.15)

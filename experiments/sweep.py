@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
+import functools
 import json
 import os
 import subprocess
 import sys
 import time
-from typing import Any, Mapping, Optional, Sequence
+from typing import Any, Callable, Mapping, Optional, Sequence
 
 from experiments import results
 from experiments.errors import RunError
@@ -72,17 +73,7 @@ def run(
       RunError: if cells failed, after the others are done; or were run with other settings.
     """
     cells, home = sweep.cells(), os.path.join(os.path.realpath(runs), sweep.name)
-    os.makedirs(os.path.join(home, "cells"), exist_ok=True)
-    missing = [name for name, config in cells.items() if not _is_done(_cell(home, name), config)]
-    print(f"sweep {sweep.name}: {len(cells)} cells, {len(cells) - len(missing)} done before", flush=True)
-    failures = {}
-    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        jobs = {pool.submit(_run_cell, home, name, cells[name], cell_deadline_s): name for name in missing}
-        for job in concurrent.futures.as_completed(jobs):
-            name, failure = jobs[job], job.result()
-            print(f"  {name}: {failure.splitlines()[0] if failure else 'done'}", flush=True)
-            if failure:
-                failures[name] = failure
+    failures = run_missing(home, cells, functools.partial(_run_cell, deadline_s=cell_deadline_s), workers)
     found = read(sweep, runs)
     summaries = {}
     if any(found.values()):
@@ -93,24 +84,56 @@ def run(
     return summaries
 
 
+def run_missing(
+    home: str, cells: Mapping[str, Any], run_one: Callable[..., Optional[str]], workers: int
+) -> dict[str, str]:
+    """Runs the cells that are not there.
+
+    Args:
+      home: Folder with the results, under cells/, and the logs.
+      cells: Frozen records with a field `out`, by the cell's name.
+      run_one: Called with home, name and record; returns why the cell failed, or None.
+      workers: Cells at a time.
+
+    Returns:
+      Why cells failed, by name.
+
+    Raises:
+      RunError: if a cell was run with other settings.
+    """
+    os.makedirs(os.path.join(home, "cells"), exist_ok=True)
+    missing = [name for name, config in cells.items() if not _is_done(cell_path(home, name), config)]
+    print(f"{os.path.basename(home)}: {len(cells)} cells, {len(cells) - len(missing)} done before", flush=True)
+    failures = {}
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        jobs = {pool.submit(run_one, home, name, cells[name]): name for name in missing}
+        for job in concurrent.futures.as_completed(jobs):
+            name, failure = jobs[job], job.result()
+            print(f"  {name}: {failure.splitlines()[0] if failure else 'done'}", flush=True)
+            if failure:
+                failures[name] = failure
+    return failures
+
+
 def read(sweep: Sweep, runs: str = "runs") -> dict[str, dict[int, list[tuple[int, float]]]]:
     """Returns the evaluations of the cells that are there, by variant and seed."""
     home = os.path.join(os.path.realpath(runs), sweep.name)
-    paths = {(v, s): _cell(home, f"{v}-seed{s}") for v in sweep.variants for s in sweep.seeds}
+    paths = {(v, s): cell_path(home, f"{v}-seed{s}") for v in sweep.variants for s in sweep.seeds}
     there = {key: results.read_cell(path) for key, path in paths.items() if os.path.exists(path)}
     return {v: {s: there[v, s] for s in sweep.seeds if (v, s) in there} for v in sweep.variants}
 
 
-def _cell(home: str, name: str) -> str:
+def cell_path(home: str, name: str) -> str:
+    """Returns where a cell's result is kept."""
     return os.path.join(home, "cells", f"{name}.json")
 
 
-def _is_done(path: str, config: RunConfig) -> bool:
+def _is_done(path: str, config: Any) -> bool:
     """Returns whether the cell is there, with this config."""
     if not os.path.exists(path):
         return False
     with open(path, encoding="utf-8") as file:
-        had = RunConfig(**json.load(file)["config"])
+        had = type(config)(**json.load(file)["config"])
     if dataclasses.replace(had, out=None) != dataclasses.replace(config, out=None):
         raise RunError(f"cell {path!r} was run with other settings; rename the sweep, or remove that file")
     return True
@@ -120,10 +143,22 @@ def _run_cell(home: str, name: str, config: RunConfig, deadline_s: float) -> Opt
     """Runs one cell in a process of its own; returns why it failed, or None."""
     out = os.path.join(home, f"{name}-{time.strftime('%Y%m%d-%H%M%S')}")
     config = dataclasses.replace(config, out=out)
+    result = cell_path(home, name)
+    command = [sys.executable, "-m", "experiments.run_cell", json.dumps(config.to_json()), result]
+    return run_process(command, os.path.join(home, f"{name}.log"), deadline_s)
+
+
+def run_process(command: Sequence[str], log_path: str, deadline_s: float) -> Optional[str]:
+    """Runs a command from the repository's root with one thread; returns why it failed, or None.
+
+    Args:
+      command: What to run.
+      log_path: Where its output goes.
+      deadline_s: It is killed after so long.
+    """
     env = {**os.environ, **dict.fromkeys(_THREADS, "1"), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-m", "experiments.run_cell", json.dumps(config.to_json()), _cell(home, name)]
     here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    with open(os.path.join(home, f"{name}.log"), "w+", encoding="utf-8") as log:
+    with open(log_path, "w+", encoding="utf-8") as log:
         try:
             done = subprocess.run(command, env=env, cwd=here, stdout=log, stderr=log, timeout=deadline_s, check=False)
         except subprocess.TimeoutExpired:

@@ -1,0 +1,71 @@
+"""Our agents beside their peers.
+
+  python -m experiments.benchmarks --suite=short                    # a seed of 2 tasks, 3000 and 4000 steps
+  python -m experiments.benchmarks --suite=all --seeds=5            # days of CPU; goes on where it was stopped
+  python -m experiments.benchmarks --suite=cartpole --agents=random,predictive,tfa_dqn
+  python -m experiments.benchmarks --suite=all --report             # only writes the tables
+
+Cells are kept under runs/benchmarks-SUITE/cells/, tables, curves and raw CSVs under docs/results/benchmarks/SUITE/.
+Stable-Baselines3's cells run with --peer_python, see docs/benchmarks.md.
+"""
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import os
+import sys
+import time
+from typing import Optional
+
+from absl import app, flags
+
+from experiments import sweep, sweep_flags
+from experiments.benchmarks import cells as cells_lib
+from experiments.benchmarks import reports
+from experiments.benchmarks.cells import AGENTS, Cell
+
+_SUITE = flags.DEFINE_string("suite", "short", "short, classic, all, or a task.")
+_AGENTS = flags.DEFINE_list("agents", None, "Agents to run; all that fit by default.")
+_PEER = flags.DEFINE_string("peer_python", None, "A Python with Stable-Baselines3; without it, its cells are left out.")
+_DEADLINE = flags.DEFINE_float("cell_deadline_s", 4 * 3600.0, "A cell that takes longer is killed.")
+_REPORT = flags.DEFINE_boolean("report", False, "Only write the tables of the cells that are there.")
+_RUNS = flags.DEFINE_string("runs", "runs", "Folder of the cells.")
+_DOCS = flags.DEFINE_string("docs", os.path.join("docs", "results", "benchmarks"), "Folder of the results.")
+_SEEDS = {"short": 1}
+
+
+def run_cell(home: str, name: str, cell: Cell, deadline_s: float, peer_python: Optional[str]) -> Optional[str]:
+    """Runs one cell in a process of its own; returns why it failed, or None."""
+    cell = dataclasses.replace(cell, out=os.path.join(home, f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"))
+    peer = AGENTS[cell.agent][0] == "sb3"
+    module = "experiments.benchmarks." + ("sb3_cell" if peer else "tf_cell")
+    python = peer_python if peer and peer_python else sys.executable
+    command = [python, "-m", module, json.dumps(cell.to_json()), sweep.cell_path(home, name)]
+    return sweep.run_process(command, os.path.join(home, f"{name}.log"), deadline_s)
+
+
+def main(argv: list) -> None:
+    """Runs what is missing, writes the tables, and exits with 1 if cells failed."""
+    del argv
+    seeds = range(sweep_flags.SEEDS.value or _SEEDS.get(_SUITE.value, 5))
+    home = os.path.join(os.path.realpath(_RUNS.value), f"benchmarks-{_SUITE.value}")
+    try:
+        asked = cells_lib.cells(_SUITE.value, seeds, _AGENTS.value, sweep_flags.STEPS.value)
+    except ValueError as error:
+        raise SystemExit(f"error: {error}") from error
+    runnable = {name: c for name, c in asked.items() if AGENTS[c.agent][0] != "sb3" or _PEER.value}
+    if len(runnable) < len(asked) and not _REPORT.value:
+        print(f"{len(asked) - len(runnable)} cells of Stable-Baselines3 are left out: pass --peer_python")
+    failures: dict[str, str] = {}
+    if not _REPORT.value:
+        run_one = functools.partial(run_cell, deadline_s=_DEADLINE.value, peer_python=_PEER.value)
+        failures = sweep.run_missing(home, runnable, run_one, sweep_flags.WORKERS.value)
+    print(reports.write(home, asked, os.path.join(_DOCS.value, _SUITE.value)))
+    if failures:
+        told = "\n".join(f"--- {name}: {failure}" for name, failure in failures.items())
+        raise SystemExit(f"error: {len(failures)} cells failed; run it again to retry them\n{told}")
+
+
+if __name__ == "__main__":
+    app.run(main)
