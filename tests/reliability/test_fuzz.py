@@ -3,6 +3,7 @@
 `pytest tests/reliability/test_fuzz.py` draws 400 cases, with `-m slow` 12,500 more.
 """
 import os
+import tempfile
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -36,12 +37,14 @@ def both(check, strategy, many=MANY):
 # -- states of checkpoints -----------------------------------------------------------------------
 
 _LEAVES = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.binary(max_size=3), st.complex_numbers(),
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.binary(max_size=3),
+    st.complex_numbers(),
     hnp.arrays(hnp.scalar_dtypes(), hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3)),
 )
 _NESTS = st.recursive(
     _LEAVES,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4) | st.just("__array__"), inner, max_size=3),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.text(max_size=4) | st.just("__array__"), inner, max_size=3),
     max_leaves=6,
 )
 
@@ -60,9 +63,7 @@ def same(one, other):
     return type(one) is type(other) and one == other
 
 
-def check_state(state, folder=None):
-    import tempfile
-
+def check_state(state):
     with tempfile.TemporaryDirectory() as folder:
         try:
             nests.save(folder, "s", state)
@@ -100,8 +101,8 @@ test_graphs, test_many_graphs = both(check_graph, st.lists(_NODE, max_size=4))
 
 _SCALAR = lambda dtype: tf.TensorSpec([], dtype)
 _SPEC = trajectory.Trajectory(
-    _SCALAR(tf.int32), tf.TensorSpec([2], tf.float32), _SCALAR(tf.int64), {"cost": _SCALAR(tf.float32)}, _SCALAR(tf.int32),
-    _SCALAR(tf.float32), _SCALAR(tf.float32),
+    _SCALAR(tf.int32), tf.TensorSpec([2], tf.float32), _SCALAR(tf.int64), {"cost": _SCALAR(tf.float32)},
+    _SCALAR(tf.int32), _SCALAR(tf.float32), _SCALAR(tf.float32),
 )
 _FLOAT = st.floats(width=32) | st.just(1.0)
 _FRAME = st.tuples(
