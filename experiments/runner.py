@@ -8,7 +8,6 @@ import time
 from typing import Any, Callable, Optional
 
 import gin
-import numpy as np
 import tensorflow as tf
 from tf_agents.environments import py_environment
 from tf_agents.specs import tensor_spec
@@ -162,8 +161,8 @@ class _Run:
     """One run; the parts are built at construction."""
 
     def __init__(self, config: RunConfig, folder: RunFolder, make_env: MakeEnv, progress: bool):
-        tf.random.set_seed(config.seed)
-        np.random.seed(config.seed)
+        # TensorFlow's, numpy's and Python's: Keras draws the seeds of initial weights from the last.
+        tf.keras.utils.set_random_seed(config.seed)
         self._config, self._folder = config, folder
         observers: list[Any] = []
         env = guarded.GuardedEnvironment(
