@@ -77,6 +77,8 @@ class RunFolder:
         for root, folders, files in os.walk(folder.path):
             for name in [*folders, *files]:
                 folder.file(os.path.relpath(os.path.join(root, name), folder.path))
+        if not os.path.exists(folder.file("versions.json")):  # It was killed in between.
+            folder.write_json("versions.json", versions())
         return folder
 
     def config(self) -> RunConfig:

@@ -263,6 +263,8 @@ class _Run:
             self._warm_up()
             if resumed and isinstance(self._replay, UniformReplay):
                 self._refill()
+            self._collector.flush()
+            self._replay.wait_for(1, timeout_s=30.0)
         while True:
             if self._must_evaluate():
                 self._evaluate()
@@ -278,14 +280,11 @@ class _Run:
             while self._progress.step < min(self._config.warmup, self._config.steps):
                 self._look_up()
                 self._collect()
-        self._collector.flush()
-        self._replay.wait_for(1, timeout_s=30.0)
         self._collector.use(self._agent.collect_policy)
 
     def _refill(self) -> None:
         for _ in range(max(REFILL, self._config.warmup)):
             self._collector.step()
-        self._collector.flush()
 
     def _look_up(self) -> None:
         """Between two steps: stops if asked to, saves if it is time."""

@@ -101,6 +101,15 @@ def test_a_folder_in_use_is_refused(run):
         run_folder.RunFolder.create(run[0].config)
 
 
+def test_the_same_command_does_not_go_on_with_another_run(run):
+    other = run_config.with_overrides(run[0].config, {"seed": 7, "train_every": 2, "eval_every": 50})
+    with pytest.raises(RunError, match="seed: 0 then, 7 now") as caught:
+        runner.train_or_resume(other, progress=False)
+    assert "train_every" in str(caught.value) and "eval_every" not in str(caught.value)
+    with pytest.raises(RunError, match="--out"):
+        runner.train_or_resume(CONFIG, progress=False)
+
+
 def test_a_link_out_of_the_folder_is_refused(tmp_path):
     folder = tmp_path / "run"
     run_folder.RunFolder.create(run_config.with_overrides(CONFIG, {"out": str(folder)}))
