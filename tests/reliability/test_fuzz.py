@@ -29,9 +29,18 @@ _QUIET = dict(deadline=None, suppress_health_check=list(HealthCheck))
 
 def both(check, strategy, many=MANY):
     """Returns a fast and a slow test of the same property."""
-    few = settings(max_examples=FEW, **_QUIET)(given(strategy)(lambda case: check(case)))
-    more = settings(max_examples=many, **_QUIET)(given(strategy)(lambda case: check(case)))
-    return few, pytest.mark.slow(more)
+    @settings(max_examples=FEW, **_QUIET)
+    @given(strategy)
+    def few(case):
+        check(case)
+
+    @pytest.mark.slow
+    @settings(max_examples=many, **_QUIET)
+    @given(strategy)
+    def more(case):
+        check(case)
+
+    return few, more
 
 
 # -- states of checkpoints -----------------------------------------------------------------------
