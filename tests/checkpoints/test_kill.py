@@ -51,5 +51,6 @@ def test_twenty_kills(tmp_path):
     assert cut >= 5
 
 
+@pytest.mark.slow
 def test_three_kills(tmp_path):
     kill_while_saving(tmp_path / "c", 3)
