@@ -49,6 +49,8 @@ bench: $(VENV)/.installed
 	$(PYTHON) -m experiments.bench_synaptic || failed=1; \
 	$(PYTHON) -m experiments.forage || failed=1; \
 	$(PYTHON) -m experiments.bench_body || failed=1; \
+	$(PYTHON) -m experiments.bench_guards || failed=1; \
+	$(PYTHON) -m experiments.bench_checkpoint || failed=1; \
 	exit $$failed
 
 docs: $(VENV)/.installed

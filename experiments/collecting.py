@@ -2,8 +2,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Optional, Union
+from typing import Any, Iterator, Optional, Union
 
+import numpy as np
 import tensorflow as tf
 from tf_agents.agents import tf_agent
 from tf_agents.environments import py_environment
@@ -14,11 +15,12 @@ from experiments.baselines import StockObserver, UniformReplay
 from experiments.errors import RunError
 from experiments.run_config import REPLAY, RunConfig
 from infonodes.agent import InfoNodeAgent
+from infonodes.environments import snapshots
 from infonodes.modes import Modes
-from infonodes.replay import CostPrioritizedReplay, FifoReplay
+from infonodes.replay import CostPrioritizedReplay, FifoReplay, LocalReplay
 from infonodes.replay.observer import ReplayObserver
 
-Replay = Union[CostPrioritizedReplay, FifoReplay, UniformReplay]
+Replay = Union[CostPrioritizedReplay, FifoReplay, LocalReplay, UniformReplay]
 
 # What a run may set of a queue.
 _QUEUE = ("max_size", "pad")
@@ -31,15 +33,34 @@ def make_replay(agent: tf_agent.TFAgent, config: RunConfig) -> Replay:
       RunError: for settings of the replay that a queue does not have.
     """
     length = agent.train_sequence_length or 2
+    if config.replay_kind == "local":
+        return _local_replay(agent, length, config)
     if not isinstance(agent, InfoNodeAgent):
         return UniformReplay(agent.collect_data_spec, length, config.replay.get("max_size", REPLAY["max_size"]))
     if on_policy(agent):
-        foreign = sorted(set(config.replay) - set(_QUEUE))
-        if foreign:
-            raise RunError(f"replay settings {foreign}: preset {config.preset!r} learns in order; expected {_QUEUE}")
+        _refuse_foreign(config)
         # Windows share one frame, so that each move is in one window, with what it led to.
         return FifoReplay(agent.collect_data_spec, length, stride=max(length - 1, 1), **config.replay)
     return CostPrioritizedReplay(agent.collect_data_spec, length, **{**REPLAY, **config.replay})
+
+
+def _local_replay(agent: tf_agent.TFAgent, length: int, config: RunConfig) -> LocalReplay:
+    """Returns the like in this process."""
+    spec, seed = agent.collect_data_spec, config.seed
+    if not isinstance(agent, InfoNodeAgent):
+        size = config.replay.get("max_size", REPLAY["max_size"])
+        return LocalReplay(spec, length, size, draws="uniform", seed=seed)
+    if on_policy(agent):
+        _refuse_foreign(config)
+        arguments = {"max_size": 10_000, "stride": max(length - 1, 1), **config.replay}
+        return LocalReplay(spec, length, draws="in_order", seed=seed, **arguments)
+    return LocalReplay(spec, length, seed=seed, **{**REPLAY, **config.replay})
+
+
+def _refuse_foreign(config: RunConfig) -> None:
+    foreign = sorted(set(config.replay) - set(_QUEUE))
+    if foreign:
+        raise RunError(f"replay settings {foreign}: preset {config.preset!r} learns in order; expected {_QUEUE}")
 
 
 def on_policy(agent: tf_agent.TFAgent) -> bool:
@@ -90,6 +111,28 @@ class Collector:
         self._length += 1
         return (self._return, self._length) if self._time_step.is_last() else None
 
+    def get_state(self) -> dict[str, Any]:
+        """Returns the episode under way, the environment's part of it where the environment gives it."""
+        leaves = lambda nest: [np.array(leaf) for leaf in tf.nest.flatten(nest)]
+        return {
+            "environment": snapshots.get_state(self._env),
+            "time_step": leaves(self._time_step),
+            "policy_state": leaves(self._state),
+            "return": self._return,
+            "length": self._length,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Goes on with the episode; with a new one if the environment did not give its state."""
+        assert self._policy is not None
+        self._state = tf.nest.pack_sequence_as(self._policy.get_initial_state(1), state["policy_state"])
+        if state["environment"] is None:
+            self._observer.discard()
+            return
+        snapshots.set_state(self._env, state["environment"])
+        self._time_step = tf.nest.pack_sequence_as(self._time_step, state["time_step"])
+        self._return, self._length = state["return"], state["length"]
+
     def flush(self) -> None:
         """Makes what was collected available for sampling."""
         self._observer.flush()
@@ -111,31 +154,35 @@ class Updater:
     def __init__(
         self, agent: tf_agent.TFAgent, replay: Replay, batch_size: int, observer: Optional[ReplayObserver] = None
     ):
-        """Opens the dataset.
+        """Prepares; the dataset is opened by the first update.
 
         Args:
           agent: Whom to train.
-          replay: With something in it, unless it is a queue.
+          replay: What it learns from.
           batch_size: Windows an update.
           observer: Who fills the queue, if the replay is one.
         """
-        self._agent, self._replay = agent, replay
-        self._observer, self._taken = observer, observer.written if observer else 0
-        self._batches = iter(replay.dataset(batch_size))
+        self._agent, self._replay, self._batch_size = agent, replay, batch_size
+        self._observer = observer
+        self._taken: Optional[int] = None
+        self._batches: Optional[Iterator] = None
         self._names: list[str] = []
-        self._found: Optional[tf.Tensor] = None
+        self._found: Any = None
         # One vector comes out: a nest of thirty scalars costs as much as the rest of the call.
         self._step = tf.function(self._update, autograph=False)
+        self._learn_once = tf.function(self._learn, autograph=False)
 
     def step(self) -> None:
         """Makes one update, or as many as there are new windows in a queue."""
         if self._observer is None:
-            self._found = self._step()
+            self._update_once()
             return
-        if self._observer.written > self._taken:
+        if self._taken is None or self._observer.written > self._taken:
             self._observer.flush()
+        if self._taken is None:
+            self._taken = self._observer.written - self._replay.size  # What a checkpoint brought counts too.
         while self._taken < self._observer.written:
-            self._found = self._step()
+            self._update_once()
             self._taken += 1
 
     def metrics(self) -> dict[str, float]:
@@ -146,7 +193,7 @@ class Updater:
         """
         if self._found is None:
             return {}
-        found = dict(zip(self._names, map(float, self._found.numpy())))
+        found = dict(zip(self._names, map(float, np.asarray(self._found))))
         wrong = [name for name, value in found.items() if not math.isfinite(value)]
         if wrong:
             raise RunError(
@@ -155,14 +202,39 @@ class Updater:
             )
         return found
 
+    def get_state(self) -> dict[str, Any]:
+        """Returns the last update's metrics."""
+        return {"names": self._names, "found": None if self._found is None else np.array(self._found)}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Puts them back."""
+        self._names, self._found = state["names"], state["found"]
+
+    def _update_once(self) -> None:
+        if isinstance(self._replay, LocalReplay):
+            experience, info = self._replay.sample(self._batch_size)
+            self._found, cost = self._learn_once(experience)
+            if self._observer is None and cost is not None:
+                self._replay.update_priorities(info, cost.numpy())
+            return
+        if self._batches is None:
+            self._batches = iter(self._replay.dataset(self._batch_size))
+        self._found = self._step()
+
     def _update(self) -> tf.Tensor:
+        assert self._batches is not None
         experience, info = next(self._batches)
-        found = self._agent.train(experience)
+        found, cost = self._learn(experience)
+        if cost is not None and not isinstance(self._replay, FifoReplay):
+            self._replay.update_priorities(info, cost)
+        return found
+
+    def _learn(self, experience: Any) -> tuple[tf.Tensor, Optional[tf.Tensor]]:
+        found, cost = self._agent.train(experience), None
         scalars = {"loss": found.loss}
         if isinstance(self._agent, InfoNodeAgent):
-            if not isinstance(self._replay, FifoReplay):
-                self._replay.update_priorities(info, found.extra["cost"])
+            cost = found.extra["cost"]
             scalars.update({f"{node}/loss": loss for node, loss in found.extra["loss"].items()})
             scalars.update(found.extra["metrics"])
         self._names = list(scalars)
-        return tf.stack([tf.reduce_mean(tf.cast(value, tf.float32)) for value in scalars.values()])
+        return tf.stack([tf.reduce_mean(tf.cast(value, tf.float32)) for value in scalars.values()]), cost

@@ -58,11 +58,12 @@ class Evaluator:
         self._policy = py_tf_eager_policy.PyTFEagerPolicy(policy, use_tf_function=True, batch_time_steps=False)
         self._seed = seed
 
-    def run(self, step: int) -> Evaluation:
+    def run(self, step: int, on_tick: Callable[[], None] = lambda: None) -> Evaluation:
         """Plays the episodes.
 
         Args:
           step: Steps trained, for the record.
+          on_tick: Called before each move; may raise to give up.
 
         Raises:
           RunError: if an episode does not end.
@@ -74,6 +75,7 @@ class Evaluator:
         playing = np.ones(episodes, bool)
         time_step, state = self._batched.reset(), self._policy.get_initial_state(episodes)
         for _ in range(MOST_TICKS):
+            on_tick()
             chosen = self._policy.action(time_step, state)
             time_step = self._batched.step(tf.nest.map_structure(np.asarray, chosen.action))
             state = chosen.state

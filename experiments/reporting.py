@@ -15,6 +15,7 @@ from experiments.evaluation import Evaluation
 from experiments.run_config import RunConfig
 from experiments.run_folder import RunFolder
 from infonodes import drawing
+from infonodes.checkpoints import GrowingFiles
 
 
 class Reporter:
@@ -26,7 +27,7 @@ class Reporter:
     """
 
     def __init__(self, config: RunConfig, folder: RunFolder, progress: bool):
-        """Opens the event file and the bar.
+        """Opens the bar; files are opened when there is something to write.
 
         Args:
           config: Of the run.
@@ -34,7 +35,7 @@ class Reporter:
           progress: Whether to show the bar.
         """
         self._config, self._folder = config, folder
-        self._writer = tf.summary.create_file_writer(folder.file("tensorboard"))
+        self._events: Optional[tf.summary.SummaryWriter] = None
         self._began = time.monotonic()
         self.evaluations: list[Evaluation] = []
         self.episodes: list[tuple[int, float]] = []
@@ -48,11 +49,33 @@ class Reporter:
         """Since the beginning."""
         return round(time.monotonic() - self._began, 1)
 
+    @property
+    def _writer(self) -> tf.summary.SummaryWriter:
+        if self._events is None:
+            self._events = tf.summary.create_file_writer(self._folder.file("tensorboard"))
+        return self._events
+
+    def files(self) -> GrowingFiles:
+        """Returns the files that only grow: a resumed run cuts them back to its checkpoint."""
+        return GrowingFiles(self._folder.path, ("metrics.csv", "tensorboard"), self._flush, self._folder.close)
+
+    def get_state(self) -> dict[str, Any]:
+        """Returns what was seen so far."""
+        evaluations = [dataclasses.asdict(e) for e in self.evaluations]
+        return {"seconds": self.seconds, "episodes": self.episodes, "evaluations": evaluations}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Goes on from there; the clock does not count the time between."""
+        self._began = time.monotonic() - state["seconds"]
+        self.episodes = [(step, total) for step, total in state["episodes"]]
+        self.evaluations = [
+            Evaluation(e["step"], tuple(e["returns"]), tuple(e["lengths"])) for e in state["evaluations"]
+        ]
+
     def start_at(self, step: int) -> None:
-        """Starts the bar at `step`, and forgets what an earlier part wrote after it."""
+        """Starts the bar at `step`."""
         self._bar.update(step)
         self._bar.unpause()
-        self._folder.forget_after(step)
 
     def step(self, step: int, ended: Optional[tuple[float, int]]) -> None:
         """Records a step, and the (return, length) of the episode that it ended."""
@@ -106,8 +129,14 @@ class Reporter:
     def close(self) -> None:
         """Closes files and bar."""
         self._bar.close()
-        self._writer.close()
+        if self._events is not None:
+            self._events.close()
         self._folder.close()
+
+    def _flush(self) -> None:
+        self._folder.flush()
+        if self._events is not None:
+            self._events.flush()
 
     def _add(self, step: int, kind: str, value: float, **more: Any) -> None:
         self._folder.add(step=step, kind=kind, seconds=self.seconds, **{"return": f"{value:.6g}"}, **more)

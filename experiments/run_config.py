@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import json
 from typing import Any, Iterable, Mapping, Optional
 
 from experiments import settings as settings_lib
@@ -17,6 +18,11 @@ REPLAY = {
     "stride": 1,
     "pad": True,
 }
+REPLAY_KINDS = ("reverb", "local")
+# What may change when a run goes on; all else makes it another run.
+_MAY_CHANGE = (
+    "steps", "eval_every", "eval_episodes", "checkpoint_every_s", "checkpoints_kept", "out",
+)
 _GROUPED = ("replay", "settings")
 
 
@@ -34,6 +40,9 @@ class RunConfig:
       warmup: Random steps before the first update.
       eval_every: Steps from one greedy evaluation, and checkpoint, to the next.
       eval_episodes: Episodes an evaluation.
+      replay_kind: `reverb`, or `local`: in this process, and repeated bit by bit.
+      checkpoint_every_s: Seconds from one checkpoint to the next.
+      checkpoints_kept: How many; 2 or more.
       replay: Arguments of `CostPrioritizedReplay` that differ from `REPLAY`.
       settings: Settings of the agent that differ from the preset's: a dict by group.
       out: The run's folder; by default a new one under `runs/`.
@@ -48,6 +57,9 @@ class RunConfig:
     warmup: int = 300
     eval_every: int = 1000
     eval_episodes: int = 10
+    replay_kind: str = "reverb"
+    checkpoint_every_s: float = 60.0
+    checkpoints_kept: int = 2
     replay: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     settings: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     out: Optional[str] = None
@@ -57,6 +69,13 @@ class RunConfig:
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 raise RunError(f"RunConfig.{name}={value!r}: expected a whole number from 1")
+        if self.replay_kind not in REPLAY_KINDS:
+            raise RunError(f"RunConfig.replay_kind={self.replay_kind!r}: expected one of {REPLAY_KINDS}")
+        if not self.checkpoint_every_s > 0 or not isinstance(self.checkpoints_kept, int) or self.checkpoints_kept < 2:
+            raise RunError(
+                f"RunConfig: expected checkpoint_every_s > 0 and checkpoints_kept from 2, got "
+                f"{self.checkpoint_every_s!r} and {self.checkpoints_kept!r}"
+            )
         checked = settings_lib.check_fields("replay", dict(self.replay), REPLAY)
         object.__setattr__(self, "replay", checked)
         checked = settings_lib.check(self.preset, self.settings)
@@ -65,6 +84,11 @@ class RunConfig:
     def to_json(self) -> dict[str, Any]:
         """Returns the record as JSON can hold it; `RunConfig(**…)` reads it back."""
         return dataclasses.asdict(self)
+
+
+def fixed(config: RunConfig) -> dict[str, Any]:
+    """Returns what must stay the same when a run goes on, as JSON reads it back."""
+    return json.loads(json.dumps({k: v for k, v in config.to_json().items() if k not in _MAY_CHANGE}))
 
 
 def with_overrides(config: RunConfig, overrides: Mapping[str, Any]) -> RunConfig:

@@ -32,7 +32,7 @@ class RunFolder:
     ```
     config.json      what was asked          versions.json    with which versions
     metrics.csv      a line an evaluation (its mean return) and an episode
-    checkpoints/     agent, policy, step     tensorboard/     the same curves as events
+    checkpoints/     all that it goes on from  tensorboard/     the same curves as events
     result.json      the evaluations         learning_curve.png, graph.png, graph.mmd
     ```
 
@@ -53,7 +53,7 @@ class RunFolder:
           RunError: if it holds something already.
         """
         path = config.out or default_path(config)
-        if os.path.islink(path) or (os.path.exists(path) and (not os.path.isdir(path) or os.listdir(path))):
+        if os.path.islink(path) or (os.path.exists(path) and (not os.path.isdir(path) or _in_use(path))):
             raise RunError(
                 f"run folder {path!r}: expected a new or empty folder, got one in use; choose another "
                 "--out, or continue that run with --resume"
@@ -77,6 +77,8 @@ class RunFolder:
         for root, folders, files in os.walk(folder.path):
             for name in [*folders, *files]:
                 folder.file(os.path.relpath(os.path.join(root, name), folder.path))
+        if not os.path.exists(folder.file("versions.json")):  # It was killed in between.
+            folder.write_json("versions.json", versions())
         return folder
 
     def config(self) -> RunConfig:
@@ -116,25 +118,28 @@ class RunFolder:
         csv.DictWriter(self._metrics, _COLUMNS).writerow(row)
         self._metrics.flush()
 
-    def rows(self, until: Optional[int] = None) -> list[dict[str, str]]:
-        """Returns the lines of `metrics.csv`, up to step `until`."""
+    def rows(self) -> list[dict[str, str]]:
+        """Returns the lines of `metrics.csv`."""
         if not os.path.exists(self.file("metrics.csv")):
             return []
         with open(self.file("metrics.csv"), newline="", encoding="utf-8") as file:
-            return [row for row in csv.DictReader(file) if until is None or int(row["step"]) <= until]
+            return list(csv.DictReader(file))
 
-    def forget_after(self, step: int) -> None:
-        """Drops the lines after `step`: a resumed run does those steps again."""
-        kept = self.rows(step)
-        self.close()
-        lines = [",".join(_COLUMNS), *(",".join(row[c] for c in _COLUMNS) for row in kept)]
-        self.write_text("metrics.csv", "\n".join(lines) + "\n")
+    def flush(self) -> None:
+        """Gives what was added to the operating system."""
+        if self._metrics is not None:
+            self._metrics.flush()
 
     def close(self) -> None:
         """Closes `metrics.csv`; a later `add` opens it again."""
         if self._metrics is not None:
             self._metrics.close()
             self._metrics = None
+
+
+def _in_use(path: str) -> bool:
+    """Whether a folder holds more than what a run leaves that was killed while it made the folder."""
+    return any(not name.endswith(".part") for name in os.listdir(path))
 
 
 def versions() -> dict[str, Any]:

@@ -3,31 +3,31 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import signal
 import time
 from typing import Any, Callable, Optional
 
 import gin
-import numpy as np
 import tensorflow as tf
 from tf_agents.environments import py_environment
 from tf_agents.specs import tensor_spec
-from tf_agents.utils import common
 
 from experiments import settings, tasks
+from experiments.baselines import UniformReplay
 from experiments.collecting import Collector, Updater, make_replay, on_policy, random_policy
-from experiments.errors import RunError
+from experiments.errors import RunError, RunStopped
 from experiments.evaluation import Evaluation, Evaluator
 from experiments.reporting import Reporter
-from experiments.run_config import RunConfig
+from experiments.run_config import RunConfig, fixed
 from experiments.run_folder import RunFolder
+from infonodes.checkpoints import Checkpoints, GlobalRandomness, StopSignals
 from infonodes.environments import guarded
 
 MakeEnv = Callable[[], py_environment.PyEnvironment]
 
-# Steps a resumed run collects before it trains on, as its replay starts empty.
+# Steps that a resumed run of a stock agent collects first: TF-Agents' Reverb replay starts empty.
 REFILL = 1000
 _EVALUATION_SEED = 10_000
-_CHECKPOINTS_KEPT = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,9 +37,9 @@ class RunResult:
     Attributes:
       folder: Where its files are.
       config: What was asked.
-      evaluations: In order of steps; of the resumed part only, if it was resumed.
+      evaluations: In order of steps, from the beginning.
       episodes: (step, return) of training episodes, likewise.
-      seconds: Wall clock.
+      seconds: Wall clock, without the time between being stopped and going on.
       steps_per_s: Of collecting and training together, evaluations left out.
     """
 
@@ -67,6 +67,8 @@ def train(config: RunConfig, make_env: Optional[MakeEnv] = None, progress: bool 
 
     Raises:
       RunError: if the config, the folder or the environment does not fit.
+      RunStopped: by SIGTERM or SIGINT, once a checkpoint was written.
+      CheckpointFault: if a checkpoint could not be written.
     """
     make_env = make_env or (lambda: tasks.load(config.env))
     make_env()  # Fails here, before there is a folder.
@@ -76,10 +78,12 @@ def train(config: RunConfig, make_env: Optional[MakeEnv] = None, progress: bool 
 def resume(
     folder: str, steps: Optional[int] = None, make_env: Optional[MakeEnv] = None, progress: bool = True
 ) -> RunResult:
-    """Goes on from a run's last checkpoint: networks, optimiser, counters.
+    """Goes on from a run's last sound checkpoint.
 
-    The replay's contents and the episode under way are not in it: the replay is filled
-    with `REFILL` steps of the agent first, which do not count.
+    With the local replay it does what a run would that was never stopped, bit by bit, if the
+    environment gives its state (`snapshots`); otherwise a new episode begins. With Reverb the
+    replay holds what it held at the checkpoint, and draws are not repeated. docs/reliability.md has
+    what is promised.
 
     Args:
       folder: The run's.
@@ -89,6 +93,8 @@ def resume(
 
     Raises:
       RunError: if there is nothing to go on from.
+      RunStopped: by SIGTERM or SIGINT, once a checkpoint was written.
+      CheckpointFault: if no checkpoint is sound, or they are of another run.
     """
     opened = RunFolder.reopen(folder)
     config = dataclasses.replace(opened.config(), out=opened.path)
@@ -98,12 +104,65 @@ def resume(
     return run.go(resumed=True)
 
 
+def train_or_resume(config: RunConfig, make_env: Optional[MakeEnv] = None, progress: bool = True) -> RunResult:
+    """Trains, or goes on where an earlier call with the same config was stopped or killed.
+
+    Args:
+      config: With a folder `out`; a run that was begun there may differ in steps, and in
+        when it is evaluated and saved.
+      make_env: As for `train`.
+      progress: As for `train`.
+
+    Raises:
+      RunError: if the run in `out` was begun with another config, listing the differences.
+      RunStopped: as for `resume`.
+      CheckpointFault: as for `resume`.
+    """
+    if config.out is None:
+        raise RunError("going on by the same command: expected --out, the folder of the run")
+    if not os.path.isfile(os.path.join(config.out, "config.json")):
+        return train(config, make_env, progress)
+    opened = RunFolder.reopen(config.out)
+    begun, asked = fixed(opened.config()), fixed(config)
+    differ = [f"{k}: {begun[k]!r} then, {asked[k]!r} now" for k in asked if begun[k] != asked[k]]
+    if differ:
+        raise RunError(f"run folder {config.out!r}: it is of another run; {'; '.join(differ)}; choose another --out")
+    config = dataclasses.replace(config, out=opened.path)
+    run = _Run(config, opened, make_env or (lambda: tasks.load(config.env)), progress)
+    return run.go(resumed=True, or_anew=True)
+
+
+class _Stop(Exception):
+    """A signal came."""
+
+
+@dataclasses.dataclass
+class _Progress:
+    """How far a run is.
+
+    Attributes:
+      step: Environment steps made.
+      trained: Of those, in training.
+      training_s: Seconds that took.
+    """
+
+    step: int = 0
+    trained: int = 0
+    training_s: float = 0.0
+
+    def get_state(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.step, self.trained, self.training_s = state["step"], state["trained"], state["training_s"]
+
+
 class _Run:
     """One run; the parts are built at construction."""
 
     def __init__(self, config: RunConfig, folder: RunFolder, make_env: MakeEnv, progress: bool):
-        tf.random.set_seed(config.seed)
-        np.random.seed(config.seed)
+        # TensorFlow's, numpy's and Python's: Keras draws the seeds of initial weights from the last.
+        tf.keras.utils.set_random_seed(config.seed)
         self._config, self._folder = config, folder
         observers: list[Any] = []
         env = guarded.GuardedEnvironment(
@@ -112,15 +171,6 @@ class _Run:
         env.seed(config.seed)
         specs = tensor_spec.from_spec((env.time_step_spec(), env.action_spec()))
         self._agent = settings.build_agent(config.preset, config.settings, *specs, config.seed)
-        self._env_step = tf.Variable(0, dtype=tf.int64, trainable=False, name="env_step")
-        self._checkpointer = common.Checkpointer(
-            folder.file("checkpoints"),
-            max_to_keep=_CHECKPOINTS_KEPT,
-            agent=self._agent,
-            policy=self._agent.policy,
-            global_step=self._agent.train_step_counter,
-            env_step=self._env_step,
-        )
         self._evaluator = Evaluator(
             self._agent.policy, make_env, config.eval_episodes, _EVALUATION_SEED + config.seed
         )
@@ -129,108 +179,162 @@ class _Run:
         self._observer = self._replay.observer()
         observers.append(self._observer)
         self._collector = Collector(env, self._observer)
-        self._updater: Optional[Updater] = None
-        self._step, self._trained, self._training_s = 0, 0, 0.0
+        self._in_order = on_policy(self._agent)
+        self._updater = Updater(
+            self._agent, self._replay, 1 if self._in_order else config.batch_size,
+            self._observer if self._in_order else None,
+        )
+        self._progress = _Progress()
+        self._checkpoints = Checkpoints(
+            folder.file("checkpoints"), self._parts(), fixed(config), config.checkpoints_kept, config.checkpoint_every_s
+        )
+        self._stop = StopSignals()
 
-    def go(self, resumed: bool) -> RunResult:
-        """Warms up, trains, evaluates; closes the replay whatever happens."""
+    def _parts(self) -> dict[str, Any]:
+        """Returns all that a run goes on from."""
+        parts = {
+            "agent": self._agent,
+            "policy": self._agent.policy,
+            "replay": self._replay,
+            "collector": self._collector,
+            "updater": self._updater,
+            "report": self._report,
+            "files": self._report.files(),
+            "progress": self._progress,
+            "randomness": GlobalRandomness(),
+        }
+        if isinstance(self._replay, UniformReplay):
+            del parts["replay"]
+        return parts
+
+    def go(self, resumed: bool, or_anew: bool = False) -> RunResult:
+        """Warms up, trains, evaluates; closes the replay whatever happens.
+
+        Args:
+          resumed: Whether to begin with the last checkpoint.
+          or_anew: Whether to begin anew if there is none, and to pass for done a run that is.
+        """
         try:
-            if resumed:
-                self._restore()
-            self._updater = self._on_policy_start(resumed) if on_policy(self._agent) else self._filled(resumed)
-            while self._step < self._config.steps:
-                every = self._config.eval_every
-                self._train_until(min((self._step // every + 1) * every, self._config.steps))
-                self._evaluate()
-            return self._finish()
-        except KeyboardInterrupt:
-            if self._updater is not None and self._updater.metrics():
-                self._save()
-                print(f"\nstopped at step {self._step}; go on with --resume={self._folder.path}")
-            raise
+            with self._stop:
+                try:
+                    self._train(resumed and self._restore(or_anew))
+                    return self._finish()
+                except _Stop:
+                    self._save()
+                    name = signal.Signals(self._stop.received or 0).name
+                    raise RunStopped(
+                        f"stopped by {name} at step {self._progress.step}, with a checkpoint; go on with "
+                        f"--resume={self._folder.path}"
+                    ) from None
         finally:
             self._report.close()
             self._replay.close()
 
-    def _filled(self, resumed: bool) -> Updater:
-        """Fills the replay first."""
-        if resumed:
-            self._refill()
+    def _restore(self, or_anew: bool) -> bool:
+        """Takes the state from the folder's last checkpoint; returns whether there was one."""
+        where = self._folder.path
+        if not self._in_order:
+            self._collector.use(random_policy(self._agent))  # For the structure of its state.
         else:
-            self._warm_up()
-        return Updater(self._agent, self._replay, self._config.batch_size)
-
-    def _on_policy_start(self, resumed: bool) -> Updater:
-        """Starts with the first move: neither random moves nor old ones are to be learned from."""
-        self._collector.use(self._agent.collect_policy)
-        if not resumed:
-            self._report.evaluation(self._evaluator.run(self._step), {})
-        return Updater(self._agent, self._replay, 1, self._observer)
-
-    def _restore(self) -> None:
-        """Takes the state from the folder's last checkpoint, all of it or none."""
-        path = self._checkpointer.manager.latest_checkpoint
-        inside, where = self._folder.file("checkpoints"), self._folder.path
-        if path is None or os.path.dirname(os.path.realpath(path)) != inside:
+            self._collector.use(self._agent.collect_policy)
+        if self._checkpoints.restore() is None:
+            if not or_anew:
+                raise RunError(
+                    f"--resume {where!r}: found no checkpoint in {self._checkpoints.folder!r}; the run ended before "
+                    "its first: start anew"
+                )
+            self._report.files().set_state({})
+            return False
+        if self._progress.step >= self._config.steps and not or_anew:
             raise RunError(
-                f"--resume {where!r}: found no checkpoint in {inside!r}; the run ended before its first: start anew"
-            )
-        self._checkpointer.initialize_or_restore().assert_existing_objects_matched()
-        self._step = int(self._env_step)
-        if self._step >= self._config.steps:
-            raise RunError(
-                f"--resume {where!r}: it has done {self._step} of {self._config.steps} steps; pass a greater --steps"
+                f"--resume {where!r}: it has done {self._progress.step} of {self._config.steps} steps; pass a "
+                "greater --steps"
             )
         self._folder.write_json("config.json", self._config.to_json())
-        self._report.start_at(self._step)
+        self._report.start_at(self._progress.step)
+        return True
 
-    def _refill(self) -> None:
-        self._collector.use(self._agent.collect_policy)
-        for _ in range(max(REFILL, self._config.warmup)):
-            self._collector.step()
-        self._await_data()
+    def _train(self, resumed: bool) -> None:
+        """Collects, learns and evaluates up to the last step, from whatever step it is."""
+        if self._in_order:
+            # From the first move on: neither random moves nor old ones are to be learned from.
+            self._collector.use(self._agent.collect_policy)
+        else:
+            self._warm_up()
+            if resumed and isinstance(self._replay, UniformReplay):
+                self._refill()
+            self._collector.flush()
+            self._replay.wait_for(1, timeout_s=30.0)
+        while True:
+            if self._must_evaluate():
+                self._evaluate()
+            if self._progress.step >= self._config.steps:
+                return
+            every = self._config.eval_every
+            self._train_until(min((self._progress.step // every + 1) * every, self._config.steps))
 
     def _warm_up(self) -> None:
-        self._collector.use(random_policy(self._agent))
-        for _ in range(min(self._config.warmup, self._config.steps)):
-            self._collect()
-        self._await_data()
+        """Random steps up to `warmup`, if they are still to be made; then the agent moves."""
+        if self._progress.step < min(self._config.warmup, self._config.steps):
+            self._collector.use(random_policy(self._agent))
+            while self._progress.step < min(self._config.warmup, self._config.steps):
+                self._look_up()
+                self._collect()
         self._collector.use(self._agent.collect_policy)
-        self._report.evaluation(self._evaluator.run(self._step), {})
 
-    def _await_data(self) -> None:
-        self._collector.flush()
-        self._replay.wait_for(1, timeout_s=30.0)
+    def _refill(self) -> None:
+        for _ in range(max(REFILL, self._config.warmup)):
+            self._collector.step()
+
+    def _look_up(self) -> None:
+        """Between two steps: stops if asked to, saves if it is time."""
+        self._look_for_stop()
+        if self._checkpoints.is_due():
+            self._save()
+
+    def _look_for_stop(self) -> None:
+        if self._stop.received is not None:
+            raise _Stop
 
     def _collect(self) -> None:
         ended = self._collector.step()
-        self._step += 1
-        self._report.step(self._step, ended)
+        self._progress.step += 1
+        self._report.step(self._progress.step, ended)
 
     def _train_until(self, stop: int) -> None:
-        assert self._updater is not None
-        began, start = time.monotonic(), self._step
-        while self._step < stop:
-            self._collect()
-            if self._step % self._config.train_every == 0:
-                self._updater.step()
-        self._trained += stop - start
-        self._training_s += time.monotonic() - began
+        began, start = time.monotonic(), self._progress.step
+        try:
+            while self._progress.step < stop:
+                self._look_up()
+                self._collect()
+                if self._progress.step % self._config.train_every == 0:
+                    self._updater.step()
+        finally:
+            self._progress.trained += self._progress.step - start
+            self._progress.training_s += time.monotonic() - began
+
+    def _must_evaluate(self) -> bool:
+        """At the beginning, at each `eval_every` and at the end; once."""
+        step, found = self._progress.step, self._report.evaluations
+        if found and found[-1].step == step:
+            return False
+        return not found or step % self._config.eval_every == 0 or step >= self._config.steps
 
     def _evaluate(self) -> None:
-        assert self._updater is not None
         self._replay.check()
         metrics = self._updater.metrics()  # Raises if a loss is not finite: such weights are not saved.
-        self._report.evaluation(self._evaluator.run(self._step), metrics)
-        self._save()
-        self._report.draw(self._agent, metrics)
+        self._report.evaluation(self._evaluator.run(self._progress.step, self._look_for_stop), metrics)
+        if metrics:
+            self._report.draw(self._agent, metrics)
 
     def _save(self) -> None:
-        self._env_step.assign(self._step)
-        self._checkpointer.save(self._env_step)
+        self._updater.metrics()  # Raises likewise.
+        self._checkpoints.save(self._progress.step)
 
     def _finish(self) -> RunResult:
-        rate = self._trained / self._training_s if self._trained else 0.0
+        self._save()
+        progress = self._progress
+        rate = progress.trained / progress.training_s if progress.trained else 0.0
         self._report.result(rate)
         self._folder.write_text("operative.gin", gin.operative_config_str())
         return RunResult(

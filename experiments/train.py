@@ -5,22 +5,30 @@
   python -m experiments.train --set=pred.f_act=inverse --set=replay.exponent=0
   python -m experiments.train --resume=runs/FOLDER --steps=30000
 
+  python -m experiments.train --out=runs/mine --go_on     begins it, or goes on after a kill
+
+It exits with 0 when done, 1 for an error, 75 if a signal stopped it after a checkpoint, 74 if a
+checkpoint could not be written or read, 130 if a second signal came before it was.
+
 It leaves a folder with config.json, versions.json, metrics.csv, checkpoints/, tensorboard/,
 learning_curve.png, graph.png and graph.mmd.
 """
 from __future__ import annotations
 
 import os
-import signal
+import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import gin
+import tensorflow as tf
 from absl import app, flags, logging
 
 from experiments import runner, settings
-from experiments.errors import RunError
-from experiments.run_config import RunConfig, parse_overrides, with_overrides
+from experiments.errors import RunError, RunStopped
+from experiments.run_config import REPLAY_KINDS, RunConfig, parse_overrides, with_overrides
+from infonodes.checkpoints import CheckpointFault
+from infonodes.checkpoints.signals import EXIT_NOT_SAVED, EXIT_SAVED
 from infonodes.environments import guarded
 from infonodes.replay.faults import ReplayFault
 from infonodes.types import GraphError
@@ -47,8 +55,18 @@ _RESUME = flags.DEFINE_string(
     "resume",
     None,
     "Go on from the last checkpoint in this folder, with its config; of the other flags only --steps counts. "
-    "Networks, optimiser and counters are restored. The replay and the episode under way are not: the agent "
-    f"collects {runner.REFILL} uncounted steps first, so that a resumed run differs from one never stopped.",
+    "docs/reliability.md has what comes back.",
+)
+_GO_ON = flags.DEFINE_boolean(
+    "go_on", False, "Go on with the run in --out, if one was begun there by the same command; else begin it."
+)
+_REPLAY = flags.DEFINE_enum(
+    "replay", RunConfig.replay_kind, REPLAY_KINDS,
+    "Where experience is kept: a Reverb server of the run's own, or arrays in this process, with which a run is "
+    "repeated, and resumed, bit by bit.",
+)
+_CHECKPOINT_EVERY_S = flags.DEFINE_float(
+    "checkpoint_every_s", RunConfig.checkpoint_every_s, "Seconds from one checkpoint to the next."
 )
 _GIN_FILE = flags.DEFINE_string(
     "gin_file", None, "A gin file, read first; --set wins. Gin files import and call Python: use your own only."
@@ -65,6 +83,8 @@ def build() -> RunConfig:
         eval_every=_EVAL_EVERY.value,
         eval_episodes=_EVAL_EPISODES.value,
         out=_OUT.value,
+        replay_kind=_REPLAY.value,
+        checkpoint_every_s=_CHECKPOINT_EVERY_S.value,
     )
     return with_overrides(config, parse_overrides(_SET.value))
 
@@ -74,17 +94,26 @@ def main(argv: list) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments {argv[1:]}; flags start with --")
     logging.set_verbosity(logging.WARNING)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # Leaves a checkpoint, as Ctrl-C does.
     try:
         if _GIN_FILE.value:
             gin.parse_config_file(_GIN_FILE.value)
+        if _REPLAY.value == "local":
+            tf.config.experimental.enable_op_determinism()
         if _RESUME.value:
             result = runner.resume(_RESUME.value, _STEPS.value)
+        elif _GO_ON.value:
+            result = runner.train_or_resume(build())
         else:
             result = runner.train(build())
     except (RunError, GraphError, ReplayFault, guarded.EnvironmentFault) as error:
         raise SystemExit(f"error: {error}") from error
-    except KeyboardInterrupt:
+    except RunStopped as stopped:
+        print(stopped)
+        raise SystemExit(EXIT_SAVED) from None
+    except CheckpointFault as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(EXIT_NOT_SAVED) from error
+    except KeyboardInterrupt:  # A second signal: nothing more is saved.
         raise SystemExit(130) from None
     last = result.evaluations[-1]
     print(

@@ -10,7 +10,7 @@ CORE = pathlib.Path(__file__).parents[1] / "core"
 # A module may import its own layer and those before it.
 LAYERS = (
     ("types", "modes", "packing", "rewards"),
-    ("networks", "rules", "drawing", "environments", "replay"),
+    ("networks", "rules", "drawing", "environments", "replay", "checkpoints"),
     ("info_nodes",),
     ("graph",),
     ("policy",),
@@ -19,7 +19,7 @@ LAYERS = (
     ("testing",),
 )
 # Neighbours in a layer that know nothing of each other.
-APART = ("networks", "rules", "drawing", "environments", "replay")
+APART = ("networks", "rules", "drawing", "environments", "replay", "checkpoints")
 LEVEL = {part: level for level, layer in enumerate(LAYERS) for part in layer}
 
 

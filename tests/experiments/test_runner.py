@@ -67,7 +67,8 @@ def test_resume_goes_on_from_the_checkpoint(run):
     first, before, second = run
     after = rows(first.folder)
     assert after[:len(before)] == before  # nothing of the first part is lost or doubled
-    assert [e.step for e in second.evaluations] == [400]
+    assert [e.step for e in second.evaluations] == [100, 200, 300, 400]
+    assert second.evaluations[:3] == first.evaluations
     assert second.config.steps == 400 and run_folder.RunFolder.reopen(first.folder).config().steps == 400
 
 
@@ -82,7 +83,7 @@ def test_resume_restores_weights_and_counters(run):
     config = run_config.with_overrides(folder.config(), {"steps": 500})
     rebuilt = runner._Run(config, folder, lambda: probes.load("one_action"), False)
     try:
-        rebuilt._restore()
+        rebuilt._restore(or_anew=False)
         specs = rebuilt._agent.time_step_spec, rebuilt._agent.action_spec
         tf.random.set_seed(config.seed)
         fresh = settings.build_agent(config.preset, config.settings, *specs, config.seed)
@@ -98,6 +99,15 @@ def test_resume_restores_weights_and_counters(run):
 def test_a_folder_in_use_is_refused(run):
     with pytest.raises(RunError, match="--resume"):
         run_folder.RunFolder.create(run[0].config)
+
+
+def test_the_same_command_does_not_go_on_with_another_run(run):
+    other = run_config.with_overrides(run[0].config, {"seed": 7, "train_every": 2, "eval_every": 50})
+    with pytest.raises(RunError, match="seed: 0 then, 7 now") as caught:
+        runner.train_or_resume(other, progress=False)
+    assert "train_every" in str(caught.value) and "eval_every" not in str(caught.value)
+    with pytest.raises(RunError, match="--out"):
+        runner.train_or_resume(CONFIG, progress=False)
 
 
 def test_a_link_out_of_the_folder_is_refused(tmp_path):

@@ -10,12 +10,15 @@ import tensorflow as tf
 import tree
 from tf_agents.specs import tensor_spec
 
-from infonodes.replay import faults
+from infonodes.replay import faults, table_files
 from infonodes.replay.faults import ReplayFault, ReplayTimeout
 from infonodes.replay.frames import Explain, FrameCheck
 from infonodes.replay.observer import ReplayObserver
 from infonodes.replay.windows import WindowWriter
 from infonodes.types import Spec
+
+# A table of 100,000 windows takes seconds to write or load.
+_SAVING_S = 120.0
 
 
 class Replay(abc.ABC):
@@ -50,6 +53,7 @@ class Replay(abc.ABC):
         server: Optional[reverb.Server],
         address: Optional[str],
         deadline_s: float,
+        checkpoint_dir: Optional[str] = None,
     ):
         """Starts or connects to the server; see the subclasses for the arguments.
 
@@ -75,13 +79,15 @@ class Replay(abc.ABC):
         self._observers: list[ReplayObserver] = []
         self._is_own_server = server is None and address is None
         self.server = server
+        self._sizes = (max_size, min_size)
+        self._files: Optional[table_files.TableFiles] = None
         if self._is_own_server:
-            self.server = reverb.Server([self.make_table(max_size, min_size)])
+            self._files = table_files.TableFiles(checkpoint_dir)
+            self._start()
         if address is None:
             assert self.server is not None
             address = f"localhost:{self.server.port}"
-        self.address: str = address
-        self.py_client = reverb.Client(self.address)
+        self._connect(address)
         if not self._is_own_server:
             self._check_table(self.make_table(max_size, min_size))
 
@@ -169,6 +175,62 @@ class Replay(abc.ABC):
             if self._is_own_server and self.server is not None:
                 server, self.server = self.server, None
                 self._within(server.stop, "stopping")
+            if self._files is not None:
+                self._files.close()
+
+    # -- checkpoints -----------------------------------------------------------------------
+
+    def save(self, folder: str) -> None:
+        """Writes the table, as Reverb does; open episodes are not in it.
+
+        Args:
+          folder: An empty one.
+
+        Raises:
+          ReplayFault: if the server is not this object's own.
+          ReplayTimeout: if the server does not answer.
+        """
+        files = self._own_files("save")
+        for observer in self._observers:
+            observer.flush()
+        least = self.size
+        path = faults.within(_SAVING_S, self.py_client.checkpoint, self.address, "writing a checkpoint")
+        files.take(path, folder)
+        # Between the two another thread may have written.
+        table_files.write_state(folder, {"size": [least, self.size], **self._state()})
+
+    def load(self, folder: str) -> None:
+        """Starts the server anew with what `save` wrote; its address changes.
+
+        Call it before the first dataset is opened: those of the old server wait for ever.
+        Observers go on with new episodes.
+
+        Raises:
+          ReplayFault: if the table saved has another signature, size or sampler, does not
+            load, or holds another number of windows than were saved.
+        """
+        files, state = self._own_files("load"), table_files.read_state(folder)
+        for observer in self._observers:
+            observer.close()
+        files.give(folder)
+        assert self.server is not None
+        server, self.server = self.server, None
+        self._within(server.stop, "stopping")
+        try:
+            faults.within(_SAVING_S, self._start, self.address, "loading a checkpoint")
+        except (RuntimeError, ValueError) as error:
+            raise ReplayFault(f"{folder!r}: Reverb does not load it: {error}") from error
+        server = self.server
+        assert server is not None
+        self._connect(f"localhost:{server.port}")
+        for observer in self._observers:
+            observer.use(self.py_client)
+        # What was saved wins over what is asked for, and Reverb does not say so.
+        self._check_table(self.make_table(*self._sizes), strict=True)
+        least, most = state["size"]
+        if not least <= self.size <= most:
+            raise ReplayFault(f"{folder!r}: {self.size} windows were loaded, {least} to {most} were saved")
+        self._set_state(state)
 
     def __enter__(self) -> "Replay":
         return self
@@ -203,7 +265,32 @@ class Replay(abc.ABC):
     def _within(self, call: Any, doing: str) -> Any:
         return faults.within(self.deadline_s, call, self.address, doing)
 
+    def _state(self) -> dict[str, Any]:
+        """Returns what belongs to the table and Reverb does not keep, for JSON."""
+        return {}
+
+    def _set_state(self, state: dict[str, Any]) -> None:
+        """Puts it back."""
+        del state
+
+    def _connect(self, address: str) -> None:
+        """Makes the clients."""
+        self.address = address
+        self.py_client = reverb.Client(address)
+
     # -- private -----------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        assert self._files is not None
+        self.server = reverb.Server([self.make_table(*self._sizes)], checkpointer=self._files.checkpointer)
+
+    def _own_files(self, doing: str) -> table_files.TableFiles:
+        if self._files is None or self.server is None:
+            raise ReplayFault(
+                f"replay at {self.address}: {doing}: expected an embedded server, got one of somebody else's or a "
+                "closed one; whoever runs the server keeps its checkpoints"
+            )
+        return self._files
 
     def _make_writer(self) -> WindowWriter:
         return WindowWriter(
@@ -228,8 +315,8 @@ class Replay(abc.ABC):
             )
         return tables[self.table_name]
 
-    def _check_table(self, expected: reverb.Table) -> None:
-        """Refuses a table that would fail later, in the learner."""
+    def _check_table(self, expected: reverb.Table, strict: bool = False) -> None:
+        """Refuses a table that would fail later, in the learner; or differs at all."""
         found, wanted = self._table_info(self.deadline_s), expected.info
         leaves = lambda nest: [(tuple(s.shape), s.dtype) for s in tree.flatten(nest)]
         compared = {
@@ -237,6 +324,13 @@ class Replay(abc.ABC):
             "sampler": (str(wanted.sampler_options), str(found.sampler_options)),
             "max_times_sampled": (wanted.max_times_sampled, found.max_times_sampled),
         }
+        if strict:
+            limits = lambda r: (r.samples_per_insert, r.min_diff, r.max_diff, r.min_size_to_sample)
+            compared.update({
+                "max_size": (wanted.max_size, found.max_size),
+                "remover": (str(wanted.remover_options), str(found.remover_options)),
+                "rate limiter": (limits(wanted.rate_limiter_info), limits(found.rate_limiter_info)),
+            })
         for what, (want, got) in compared.items():
             if want != got:
                 raise ReplayFault(

@@ -54,6 +54,7 @@ class CostPrioritizedReplay(Replay):
         server: Optional[reverb.Server] = None,
         address: Optional[str] = None,
         deadline_s: float = 10.0,
+        checkpoint_dir: Optional[str] = None,
     ):
         """Starts an embedded server on a free port, or connects to one.
 
@@ -73,6 +74,8 @@ class CostPrioritizedReplay(Replay):
           server: A server of this process that has the table, if not a new one.
           address: `host:port` of a server that has the table, if not a new one.
           deadline_s: How long any call waits for the server.
+          checkpoint_dir: A folder for Reverb's checkpoints alone, where the server is this
+            object's own: Reverb deletes whatever else is in it. None makes a temporary one.
 
         Raises:
           ReplayFault: if the spec has no cost, an option is out of range, or the server
@@ -99,9 +102,8 @@ class CostPrioritizedReplay(Replay):
         self.scale = CostScale()
         super().__init__(
             data_spec, sequence_length, max_size, stride, pad, table_name, min_size, server,
-            address, deadline_s,
+            address, deadline_s, checkpoint_dir,
         )
-        self.tf_client = reverb.TFClient(self.address)
         self._assess = tf.function(self._new_priorities, autograph=False)
 
     def make_table(self, max_size: int, min_size: int) -> reverb.Table:
@@ -190,6 +192,16 @@ class CostPrioritizedReplay(Replay):
         return self._uniform_fraction / mean_stored
 
     # -- private -------------------------------------------------------------------------------
+
+    def _connect(self, address: str) -> None:
+        super()._connect(address)
+        self.tf_client = reverb.TFClient(address)
+
+    def _state(self) -> dict[str, Any]:
+        return {"scale": self.scale.get_state()}
+
+    def _set_state(self, state: dict[str, Any]) -> None:
+        self.scale.set_state(state["scale"])
 
     def _insert_priority(self, mean_cost: float) -> float:
         raised = priorities.powered(mean_cost, self._exponent)

@@ -1,7 +1,7 @@
 """The observer that drivers and actors call at every step."""
 from __future__ import annotations
 
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
 import numpy as np
 from tf_agents.trajectories import trajectory as trajectory_lib
@@ -16,6 +16,9 @@ class ReplayObserver:
 
     Non-finite or ill-shaped frames are refused before anything of them is written; see
     `WindowWriter` for how episodes are cut.
+
+    Attributes:
+      writers: One an environment.
     """
 
     def __init__(
@@ -33,7 +36,7 @@ class ReplayObserver:
         """
         self._check = check
         self._batch_size = batch_size
-        self._writers = [make_writer() for _ in range(batch_size or 1)]
+        self.writers = [make_writer() for _ in range(batch_size or 1)]
         self._step = check.paths.index("step_type")
         self._next = check.paths.index("next_step_type")
         cost = "policy_info/cost"
@@ -59,7 +62,7 @@ class ReplayObserver:
         rows = [leaves] if not outer else [[x[b] for x in leaves] for b in range(outer[0])]
         all_finite = self._check.find_nonfinite(leaves) is None
         fault = None
-        for b, (row, writer) in enumerate(zip(rows, self._writers)):
+        for b, (row, writer) in enumerate(zip(rows, self.writers)):
             bad = None if all_finite else self._check.find_nonfinite(row)
             if bad is None:
                 self._write(writer, row)
@@ -72,7 +75,7 @@ class ReplayObserver:
     @property
     def written(self) -> int:
         """Windows written so far; they can be sampled after `flush`."""
-        return sum(writer.written for writer in self._writers)
+        return sum(writer.written for writer in self.writers)
 
     def flush(self, timeout_s: Optional[float] = None) -> None:
         """Waits until every written window can be sampled.
@@ -83,12 +86,12 @@ class ReplayObserver:
         Raises:
           ReplayTimeout: if it took longer.
         """
-        for writer in self._writers:
+        for writer in self.writers:
             writer.flush(timeout_s)
 
     def discard(self) -> None:
         """Drops the open episodes, as after a crash of the environment."""
-        for writer in self._writers:
+        for writer in self.writers:
             writer.discard()
 
     def reset(self, write_cached_steps: bool = True) -> None:
@@ -101,6 +104,26 @@ class ReplayObserver:
         del write_cached_steps
         self.discard()
 
+    def use(self, client: Any) -> None:
+        """Goes on with another client; episodes that are open are dropped."""
+        for writer in self.writers:
+            writer.use(client)
+
+    def get_state(self) -> list[Any]:
+        """Returns the open episodes; of a `LocalReplay` only."""
+        return [writer.get_state() for writer in self.writers]
+
+    def set_state(self, state: list[Any]) -> None:
+        """Goes on with the episodes that `get_state` told of.
+
+        Raises:
+          ReplayFault: if they are of another number of environments.
+        """
+        if len(state) != len(self.writers):
+            raise ReplayFault(f"observer: saved for {len(state)} environments, now {len(self.writers)}")
+        for writer, saved in zip(self.writers, state):
+            writer.set_state(saved)
+
     def close(self) -> None:
         """Sends what is pending and closes the writers; a later frame opens them again.
 
@@ -108,7 +131,7 @@ class ReplayObserver:
           ReplayTimeout: if the server does not take what is pending.
         """
         fault = None
-        for writer in self._writers:
+        for writer in self.writers:
             try:
                 writer.close()
             except ReplayFault as error:

@@ -32,6 +32,7 @@ class FifoReplay(Replay):
         server: Optional[reverb.Server] = None,
         address: Optional[str] = None,
         deadline_s: float = 10.0,
+        checkpoint_dir: Optional[str] = None,
     ):
         """Starts an embedded server on a free port, or connects to one.
 
@@ -48,6 +49,7 @@ class FifoReplay(Replay):
           server: A server of this process that has the table, if not a new one.
           address: `host:port` of a server that has the table, if not a new one.
           deadline_s: How long any call waits for the server, or for room in the queue.
+          checkpoint_dir: As for `CostPrioritizedReplay`.
 
         Raises:
           ReplayFault: if the server has another table.
@@ -55,7 +57,7 @@ class FifoReplay(Replay):
         """
         super().__init__(
             data_spec, sequence_length, max_size, stride or sequence_length, pad, table_name, 1,
-            server, address, deadline_s,
+            server, address, deadline_s, checkpoint_dir,
         )
 
     def make_table(self, max_size: int, min_size: int) -> reverb.Table:

@@ -1,6 +1,8 @@
 """The running mean of cost^exponent over a table: what 'costly' is measured against."""
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 
 # A plain mean at first, then one over about the last 1 / rate batches or inserts.
@@ -72,6 +74,22 @@ class CostScale(tf.Module):
         self.mean.assign(mean)
         self.batches.assign(count)
         return tf.where(mean > 0.0, mean, tf.ones_like(mean))
+
+    def get_state(self) -> dict[str, Any]:
+        """Returns everything, variables too, as plain numbers."""
+        return {
+            "mean": float(self.mean.numpy()),
+            "batches": int(self.batches.numpy()),
+            "nan_costs": int(self.nan_costs.numpy()),
+            "inserts": [self._sampled_mean, self._inserted_mean, self._inserted],
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Puts it back."""
+        self.mean.assign(state["mean"])
+        self.batches.assign(state["batches"])
+        self.nan_costs.assign(state["nan_costs"])
+        self._sampled_mean, self._inserted_mean, self._inserted = state["inserts"]
 
     def _report(self, count: tf.Tensor) -> None:
         warn = lambda: tf.print(

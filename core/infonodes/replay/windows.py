@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import collections
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
 import numpy as np
 import reverb
@@ -124,10 +124,43 @@ class WindowWriter:
                 self._deadline_s, writer.close, self._client.server_address, "closing a writer"
             )
 
+    def use(self, client: reverb.Client) -> None:
+        """Closes, and goes on with another client."""
+        self.close()
+        self._client = client
+
+    @property
+    def oldest_frame(self) -> Optional[int]:
+        """Number of the first frame that a window to come may hold; of a `LocalReplay` only."""
+        refs = self._writer.history[0] if self._writer is not None else []
+        return refs[0] if refs else None
+
+    def get_state(self) -> dict[str, Any]:
+        """Returns the open episode; of a `LocalReplay` only, where a frame is a number."""
+        return {
+            "refs": list(self._writer.history[0]) if self._writer is not None else [],
+            "costs": list(self._costs),
+            "frames": self._frames,
+            "expected": self._expected,
+            "since_flush": self._since_flush,
+            "written": self.written,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Goes on with the episode that `get_state` told of."""
+        self._writer = self._open()
+        self._writer.history[0].extend(state["refs"])
+        self._costs = collections.deque(state["costs"], maxlen=self._length)
+        self._frames, self._expected = state["frames"], state["expected"]
+        self._since_flush, self.written = state["since_flush"], state["written"]
+
+    def _open(self) -> Any:
+        # Items were checked against the data spec; Reverb need not do it again.
+        return self._client.trajectory_writer(self._length + 1, validate_items=False)
+
     def _append(self, leaves: list[np.ndarray], cost: Optional[float]) -> None:
         if self._writer is None:
-            # Items were checked against the data spec; Reverb need not do it again.
-            self._writer = self._client.trajectory_writer(self._length + 1, validate_items=False)
+            self._writer = self._open()
         self._writer.append(leaves)
         self._frames += 1
         self._costs.append(cost)

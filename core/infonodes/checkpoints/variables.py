@@ -1,0 +1,73 @@
+"""TensorFlow variables of a checkpoint: compared by name before any is assigned."""
+from __future__ import annotations
+
+import os
+import tempfile
+from typing import Any, Mapping
+
+import tensorflow as tf
+
+from infonodes.checkpoints.faults import CheckpointMismatch
+
+NAME = "variables"
+_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
+_ENDING = "/.ATTRIBUTES/VARIABLE_VALUE"
+
+Shapes = dict[str, tuple[list[int], str]]
+
+
+def save(folder: str, trackables: Mapping[str, Any]) -> None:
+    """Writes all variables below `trackables` as a TensorFlow checkpoint."""
+    tf.train.Checkpoint(**trackables).write(os.path.join(folder, NAME))
+
+
+def restore(folder: str, trackables: Mapping[str, Any]) -> None:
+    """Assigns all variables below `trackables`, or none.
+
+    Args:
+      folder: Where `save` wrote.
+      trackables: The same names, over the same kinds of objects.
+
+    Raises:
+      CheckpointMismatch: listing variables that only one of the two sides has, and those
+        whose shape or dtype differ.
+    """
+    path = os.path.join(folder, NAME)
+    checkpoint = tf.train.Checkpoint(**trackables)
+    # What would be saved today: every name of a variable, those of optimiser slots too.
+    with tempfile.TemporaryDirectory() as scratch:
+        wanted = _shapes(checkpoint.write(os.path.join(scratch, NAME)))
+    _compare(wanted, _shapes(path), path)
+    checkpoint.read(path).assert_consumed()
+
+
+def _shapes(path: str) -> Shapes:
+    reader = tf.train.load_checkpoint(path)
+    dtypes = reader.get_variable_to_dtype_map()
+    return {
+        name.replace(_ENDING, ""): (list(shape), dtypes[name].name)
+        for name, shape in reader.get_variable_to_shape_map().items()
+        if name != _GRAPH
+    }
+
+
+def _compare(wanted: Shapes, found: Shapes, path: str) -> None:
+    missing, extra = sorted(set(wanted) - set(found)), sorted(set(found) - set(wanted))
+    differ = [
+        f"{name}: saved {found[name]}, now {wanted[name]}"
+        for name in sorted(set(wanted) & set(found)) if wanted[name] != found[name]
+    ]
+    if not (missing or extra or differ):
+        return
+    renamed = [
+        f"{old} -> {new}" for old in extra for new in missing
+        if found[old] == wanted[new] and old.rpartition("/")[0] == new.rpartition("/")[0]
+    ]
+    lists = {
+        "missing in the checkpoint": missing, "not known now": extra, "of another shape or dtype": differ,
+        "renamed perhaps": renamed,
+    }
+    told = "; ".join(f"{what}: {names}" for what, names in lists.items() if names)
+    raise CheckpointMismatch(
+        f"{path}: the variables differ; {told}. Nothing was restored: build the same agent as when it was saved"
+    )

@@ -1,0 +1,164 @@
+"""Bars 15 and 16: Reverb's checkpoints lose nothing silently, and touch nothing else."""
+import os
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from infonodes.checkpoints import CheckpointFault, Checkpoints
+from infonodes.replay import CostPrioritizedReplay, FifoReplay, ReplayFault
+
+
+def contents(replay, batches=30):
+    """Returns {item: priority} of what is drawn."""
+    found = {}
+    for trajectory, info in replay.dataset(32).take(batches):
+        items = trajectory.observation[:, 0, 0].numpy().astype(int)
+        found.update(zip(items.tolist(), info.priority.numpy().tolist()))
+    return found
+
+
+@pytest.fixture
+def saved(data_spec, make_episode, fill, tmp_path):
+    """A folder that a replay of 12 windows of known priorities was saved to."""
+    with CostPrioritizedReplay(data_spec, 2, exponent=1.0, uniform_fraction=0.0) as replay:
+        fill(replay, make_episode, np.arange(1.0, 13.0))
+        for trajectory, info in replay.dataset(32).take(3):
+            replay.update_priorities(info, trajectory.observation[:, 0, 0] + 1.0)
+        (tmp_path / "saved").mkdir()
+        replay.save(str(tmp_path / "saved"))
+        fill(replay, make_episode, [1.0])  # the server goes on
+        assert replay.size == 13
+        state = replay.scale.get_state()
+    return tmp_path / "saved", state
+
+
+def test_windows_priorities_and_scale_come_back(saved, data_spec, make_episode, fill):
+    folder, scale = saved
+    with CostPrioritizedReplay(data_spec, 2, exponent=1.0, uniform_fraction=0.0) as replay:
+        observer = replay.observer()
+        for frame in make_episode(3, 77):
+            observer(frame)
+        replay.load(str(folder))
+        assert replay.size == 12
+        assert contents(replay) == {i: i + 1.0 for i in range(12)}
+        assert replay.scale.get_state()["mean"] == scale["mean"]
+        assert replay.scale.get_state()["batches"] == scale["batches"] == 3
+        for frame in make_episode(1, 78):
+            observer(frame)  # observers follow to the new server
+        observer.flush()
+        assert replay.size == 13
+        _, info = next(iter(replay.dataset(4)))
+        replay.update_priorities(info, tf.ones([4]))
+
+
+def test_a_queue_comes_back_in_order(data_spec, make_episode, fill, tmp_path):
+    with FifoReplay(data_spec, 2) as replay:
+        fill(replay, make_episode, np.ones(5))
+        replay.save(str(tmp_path))
+    with FifoReplay(data_spec, 2) as replay:
+        replay.load(str(tmp_path))
+        found = [int(i) for t, _ in replay.dataset(1, stop_after_s=0.3) for i in t.observation[:, 0, 0].numpy()]
+        assert found == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("change, what", [
+    (dict(max_size=50), "max_size"), (dict(min_size=3), "rate limiter"), (dict(sequence_length=3), "signature"),
+])
+def test_what_was_saved_does_not_win_silently(saved, data_spec, change, what):
+    """Reverb as it comes would go on with the saved options."""
+    with CostPrioritizedReplay(data_spec, **{"sequence_length": 2, **change}) as replay:
+        with pytest.raises(ReplayFault, match=what):
+            replay.load(str(saved[0]))
+
+
+def test_another_servers_table_is_not_saved(data_spec, tmp_path):
+    with CostPrioritizedReplay(data_spec, 2) as replay:
+        with CostPrioritizedReplay(data_spec, 2, address=replay.address) as remote:
+            with pytest.raises(ReplayFault, match="embedded"):
+                remote.save(str(tmp_path))
+
+
+# -- bar 15 ------------------------------------------------------------------------------------
+
+
+def truncate(path):
+    os.truncate(path, os.path.getsize(path) // 2)
+
+
+def flip(path):
+    with open(path, "r+b") as file:
+        file.seek(os.path.getsize(path) // 2)
+        byte = file.read(1)[0]
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte ^ 255]))
+
+
+@pytest.mark.parametrize("damage, file", [
+    (truncate, "chunks.tfrecord"), (flip, "chunks.tfrecord"), (truncate, "items.tfrecord"),
+    (lambda path: os.truncate(path, 0), "chunks.tfrecord"), (os.remove, "chunks.tfrecord"), (os.remove, "DONE"),
+])
+def test_a_damaged_table_is_never_an_empty_one(data_spec, make_episode, fill, tmp_path, caplog, damage, file):
+    """With the manifest of `Checkpoints` the one before is taken; `load` alone is an error, not an empty table."""
+    with CostPrioritizedReplay(data_spec, 2) as replay:
+        checkpoints = Checkpoints(str(tmp_path / "c"), {"replay": replay})
+        for step in (1, 2):
+            fill(replay, make_episode, np.ones(4))
+            checkpoints.save(step)
+    part = tmp_path / "c" / "checkpoint-000002" / "part-replay"
+    (table,) = [name for name in os.listdir(part) if name != "replay.json"]
+    assert file in os.listdir(part / table)
+    damage(str(part / table / file))
+    copy = tmp_path / "copy"
+    shutil.copytree(part, copy)
+    with CostPrioritizedReplay(data_spec, 2) as replay:
+        assert Checkpoints(str(tmp_path / "c"), {"replay": replay}).restore().step == 1
+        assert replay.size == 4
+        assert "checkpoint-000002" in caplog.text
+    with CostPrioritizedReplay(data_spec, 2) as replay:
+        with pytest.raises(ReplayFault):
+            replay.load(str(copy))
+
+
+# -- bar 16 ------------------------------------------------------------------------------------
+
+
+def test_nothing_beside_or_behind_a_link_is_touched(data_spec, make_episode, fill, tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "precious.txt").write_text("x")
+    (tmp_path / "sibling").mkdir()
+    (tmp_path / "sibling" / "precious.txt").write_text("x")
+    with CostPrioritizedReplay(data_spec, 2, checkpoint_dir=str(tmp_path / "reverb")) as replay:
+        fill(replay, make_episode, np.ones(3))
+        for name in ("one", "two"):
+            (tmp_path / name).mkdir()
+            replay.save(str(tmp_path / name))
+            assert len(os.listdir(tmp_path / name)) == 2  # what was said to be written is there
+        assert os.listdir(tmp_path / "reverb") == []
+        (tmp_path / "reverb" / "2020-01-01T00:00:00").symlink_to(outside)
+        with pytest.raises(ReplayFault, match="alone"):
+            replay.load(str(tmp_path / "one"))
+    assert (outside / "precious.txt").read_text() == "x"
+    assert (tmp_path / "sibling" / "precious.txt").read_text() == "x"
+    assert len(os.listdir(tmp_path / "one")) == 2
+
+
+def test_a_folder_that_is_not_reverbs_is_refused(data_spec, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "precious.txt").write_text("x")
+    with pytest.raises(ReplayFault, match="precious.txt"):
+        CostPrioritizedReplay(data_spec, 2, checkpoint_dir=str(tmp_path / "mine"))
+    (tmp_path / "link").symlink_to(tmp_path / "mine")
+    with pytest.raises(ReplayFault, match="link"):
+        CostPrioritizedReplay(data_spec, 2, checkpoint_dir=str(tmp_path / "link"))
+    assert (tmp_path / "mine" / "precious.txt").read_text() == "x"
+
+
+def test_a_refusal_to_save_is_a_checkpoint_fault_or_its_own(data_spec, tmp_path):
+    with CostPrioritizedReplay(data_spec, 2) as replay:
+        checkpoints = Checkpoints(str(tmp_path / "c"), {"replay": replay})
+    with pytest.raises((CheckpointFault, ReplayFault)):
+        checkpoints.save(1)
+    assert os.listdir(tmp_path / "c") == []
