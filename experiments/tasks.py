@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from tf_agents.environments import py_environment, suite_gym
 
+from experiments import chaos_counter
 from experiments.errors import RunError
 from infonodes.environments import forage, probes
 
@@ -15,7 +16,7 @@ def load(name: str) -> py_environment.PyEnvironment:
     """Returns the environment `name`.
 
     Args:
-      name: A gym id, `probe/NAME`, or a name in `FORAGE`.
+      name: A gym id, `probe/NAME`, a name in `FORAGE`, or `chaos/counter`.
 
     Raises:
       RunError: for an unknown name.
@@ -26,6 +27,8 @@ def load(name: str) -> py_environment.PyEnvironment:
         return probes.load(name[len(PROBE):])
     if name in FORAGE:
         return forage.ForagePyEnvironment(FORAGE[name])
+    if name == chaos_counter.NAME:
+        return chaos_counter.Counter()
     try:
         return suite_gym.load(name)
     except Exception as error:  # gym's own errors are many

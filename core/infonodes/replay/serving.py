@@ -8,11 +8,14 @@ import os
 import shutil
 import socket
 import time
-from typing import Any, Optional, Sequence
+from typing import Any, Sequence
 
 import reverb
+import tensorflow as tf
 import tree
 from absl import logging
+from reverb.cc import schema_pb2
+from reverb.cc.checkpointing import checkpoint_pb2
 
 from infonodes.replay import faults
 from infonodes.replay.faults import ReplayFault
@@ -129,7 +132,7 @@ class ReplayServer:
         os.rename(path, part)
         manifest = {
             "tables": self._described,
-            "sizes": _saved_sizes(part) or self.sizes(),
+            "sizes": _saved_sizes(part),
             "files": {name: _sha256(os.path.join(part, name)) for name in sorted(os.listdir(part))},
             "spool_name": os.path.basename(path),
             "time_s": time.time(),
@@ -223,23 +226,14 @@ def read_manifest(folder: str) -> dict[str, Any]:
     return manifest
 
 
-def _saved_sizes(folder: str) -> Optional[dict[str, int]]:
-    """Returns the items by table in Reverb's checkpoint `folder`; None where it has no count."""
-    try:
-        from reverb.cc import checkpoint_pb2  # pylint: disable=import-outside-toplevel
-        from tensorflow import compat  # pylint: disable=import-outside-toplevel
-
-        sizes: dict[str, int] = {}
-        tables = compat.v1.io.tf_record_iterator(os.path.join(folder, "tables.tfrecord"))
-        names = [checkpoint_pb2.PriorityTableCheckpoint.FromString(r).table_name for r in tables]
-        sizes = dict.fromkeys(sorted(names), 0)
-        for record in compat.v1.io.tf_record_iterator(os.path.join(folder, "items.tfrecord")):
-            from reverb.cc import schema_pb2  # pylint: disable=import-outside-toplevel
-
-            sizes[schema_pb2.PrioritizedItem.FromString(record).table] += 1
-        return sizes
-    except (ImportError, AttributeError, KeyError):
-        return None
+def _saved_sizes(folder: str) -> dict[str, int]:
+    """Returns the items by table in Reverb's checkpoint `folder`, whose layout is its own."""
+    records = lambda name: tf.data.TFRecordDataset(os.path.join(folder, name), "ZLIB").as_numpy_iterator()
+    tables = [checkpoint_pb2.PriorityTableCheckpoint.FromString(r) for r in records("tables.tfrecord")]
+    sizes = dict.fromkeys(sorted(table.table_name for table in tables), 0)
+    for record in records("items.tfrecord"):
+        sizes[schema_pb2.PrioritizedItem.FromString(record).table] += 1
+    return sizes
 
 
 def _describe(info: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from typing import Any, NamedTuple, Optional, Sequence
+from typing import Any, NamedTuple, Sequence
 
 import numpy as np
 import reverb
@@ -144,7 +144,7 @@ class WeightsChannel:
     """Publishes or takes a policy's weights through a Reverb server, with deadlines.
 
     It wraps TF-Agents' `ReverbVariableContainer`, whose calls wait for ever on a dead server.
-    After a `ReplayTimeout` make a new one: the thread that waits is left behind.
+    After a `ReplayTimeout`, `connect` anew: the thread that waits is left behind.
     """
 
     def __init__(
@@ -169,10 +169,24 @@ class WeightsChannel:
           ReplayTimeout: if the server does not answer.
         """
         self._variables = list(variables)
-        self._address, self._deadline_s, self._table = address, deadline_s, table
+        self._deadline_s, self._table = deadline_s, table
         self._format = WeightsFormat(self._variables, max_norm)
         self._pack = tf.function(lambda: self._format.pack(self._variables), autograph=False)
         self._assign = tf.function(self._assign_packed, autograph=False)
+        self.connect(address)
+
+    def connect(self, address: str) -> None:
+        """Leaves the server it was connected to, if any, for the one at `address`.
+
+        Args:
+          address: See the constructor.
+
+        Raises:
+          ReplayFault: if the server's table is for other weights.
+          ReplayTimeout: if the server does not answer.
+        """
+        self._address = address
+        table = self._table
         make = lambda: reverb_variable_container.ReverbVariableContainer(address, (table,))
         try:
             self._container = self._within(make, "connecting for weights")
@@ -181,6 +195,19 @@ class WeightsChannel:
                 f"server at {address}: its table {table!r} does not hold weights ({error}); serve "
                 "WeightsFormat.make_table()"
             ) from error
+
+    @property
+    def is_published(self) -> bool:
+        """Whether the server has weights; a `pull` before that waits until its deadline.
+
+        Raises:
+          ReplayTimeout: if the server does not answer.
+        """
+        try:
+            info = reverb.Client(self._address).server_info(timeout=max(1, round(self._deadline_s)))
+        except (reverb.errors.ReverbError, RuntimeError) as error:
+            raise faults.no_answer(self._address, self._deadline_s, "looking for weights") from error
+        return self._table in info and info[self._table].current_size > 0
 
     def publish(self, step: int) -> None:
         """Publishes the variables' values.
@@ -240,5 +267,5 @@ class WeightsChannel:
             f"({str(error).splitlines()[0][:200]}); start server, learner and collectors from the same config"
         )
 
-    def _within(self, call: Any, doing: str, seconds: Optional[float] = None) -> Any:
-        return faults.within(seconds or self._deadline_s, call, self._address, doing)
+    def _within(self, call: Any, doing: str) -> Any:
+        return faults.within(self._deadline_s, call, self._address, doing)
