@@ -16,11 +16,11 @@ MOVES = 20
 
 
 class Counter(py_environment.PyEnvironment):
-    """Episodes of `MOVES` moves; it observes (process, episode, move, seconds of the day)."""
+    """Episodes of `MOVES` moves; it observes (process, episode, move, frame, seconds of the day)."""
 
     def __init__(self) -> None:
         super().__init__(handle_auto_reset=True)
-        self._episode, self._move = -1, 0
+        self._episode, self._move, self._frame = -1, 0, -1
 
     def action_spec(self) -> array_spec.BoundedArraySpec:
         """Two actions that do nothing."""
@@ -28,7 +28,7 @@ class Counter(py_environment.PyEnvironment):
 
     def observation_spec(self) -> array_spec.BoundedArraySpec:
         """See the class."""
-        return array_spec.BoundedArraySpec([4], np.float32, 0.0, _MOST, "observation")
+        return array_spec.BoundedArraySpec([5], np.float32, 0.0, _MOST, "observation")
 
     def seed(self, seed: int = 0) -> None:
         """Does nothing: there is no chance here."""
@@ -46,6 +46,7 @@ class Counter(py_environment.PyEnvironment):
         return ts.transition(self._observe(), 1.0)
 
     def _observe(self) -> np.ndarray:
+        self._frame += 1
         # A process's number may come again after 4 million others.
         now = time.time() % 86_400
-        return np.array([os.getpid(), self._episode, self._move, now], np.float32)
+        return np.array([os.getpid(), self._episode, self._move, self._frame, now], np.float32)

@@ -194,7 +194,6 @@ class Collect:
     # -- collecting --------------------------------------------------------------------------
 
     def _collector(self, random: bool) -> collecting.Collector:
-        self._env.reset()
         collector = collecting.Collector(self._env, self._observers[0])
         collector.use(collecting.random_policy(self._agent) if random else self._agent.collect_policy)
         return collector

@@ -22,7 +22,9 @@ from infonodes.replay.weights import WeightsFormat
 
 _EVERY_S = flags.DEFINE_float("replay_checkpoint_every_s", 60.0, "Time from one checkpoint of the replay to the next.")
 _RATIO = flags.DEFINE_float(
-    "samples_per_insert", None, "Has collectors and learner wait for each other to keep this ratio, within 1000 samples."
+    "samples_per_insert",
+    None,
+    "Has collectors and learner wait for each other to keep this ratio (1000 off at most).",
 )
 _ADOPT = flags.DEFINE_bool("adopt", False, "Serve tables as the checkpoint has them, where the config differs.")
 
