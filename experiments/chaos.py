@@ -19,7 +19,7 @@ import re
 import signal
 import tempfile
 import time
-from typing import Any
+from typing import Any, Callable
 
 from absl import flags
 
@@ -68,15 +68,16 @@ class Chaos:
             self._supervisor.tend()
             time.sleep(0.2)
         self._supervisor.release(name)
-        found.update({f"resumed_{peer}_s": s for peer, s in self._await(time.time(), name, _RESUME_S).items()})
-        self._look(marks, detected, waiting)
+        look = lambda: self._look(marks, detected, waiting)
+        found["started_s"] = self._await_answer(name, look)
+        found.update({f"resumed_{peer}_s": s for peer, s in self._await(time.time(), name, _RESUME_S, look).items()})
         found["detected_s"] = {peer: round(s, 1) for peer, s in detected.items()}
         if name == "learn":
             self._judge_learner(found, before["learn"])
         if name == "server" and down_s > _MOST_DETECT_S:
             for peer in self._peers:
                 self._judge(detected.get(peer, 1e9) <= _MOST_DETECT_S, f"{peer} noticed after {detected.get(peer)} s")
-        for peer in self._peers:
+        for peer in set(self._peers) - {name}:
             self._judge(found[f"resumed_{peer}_s"] <= _MOST_RESUME_S, f"{peer} took {found[f'resumed_{peer}_s']} s")
         return found
 
@@ -88,9 +89,7 @@ class Chaos:
         for name in sorted(self._peers):
             stopped[name] = self._supervisor.children[name].process.wait(_MOST_STOP_S)
         config = self._folder.config()
-        address = self._supervisor.children["server"].command
-        address = next(a.partition("=")[2] for a in address if a.startswith("--address="))
-        found = chaos_audit.audit(roles.make_replay(roles.build_agent(config), config, address))
+        found = chaos_audit.audit(roles.make_replay(roles.build_agent(config), config, self._address()))
         gaps = []
         for gap in found.gaps:
             kill = next((k for k in kills if gap.after_s - 0.5 <= k["at_s"] and k["role"] == "server"), None)
@@ -118,7 +117,22 @@ class Chaos:
         self._judge(found["exit_code"] == roles.STOPPED, f"{name} left with {found['exit_code']}")
         self._judge(found["stopped_s"] <= _MOST_STOP_S, f"{name} took {found['stopped_s']} s to stop")
 
-    def _await(self, since_s: float, what: str, timeout_s: float) -> dict[str, float]:
+    def _await_answer(self, name: str, look: Callable[[], None]) -> float:
+        """Waits until a server that was started answers: importing TensorFlow is not what is judged."""
+        start, endpoint = time.monotonic(), roles.Endpoint(self._address())
+        while name == "server" and not endpoint.answers():
+            if time.monotonic() - start > _RESUME_S:
+                raise RunError(f"the server did not answer {_RESUME_S:g} s after it was started")
+            look()
+        return round(time.monotonic() - start, 1)
+
+    def _address(self) -> str:
+        command = self._supervisor.children["server"].command
+        return next(a.partition("=")[2] for a in command if a.startswith("--address="))
+
+    def _await(
+        self, since_s: float, what: str, timeout_s: float, look: Callable[[], None] = lambda: None
+    ) -> dict[str, float]:
         """Waits until every peer gets on; returns after how long each did."""
         first: dict[str, Any] = {}
         done: dict[str, float] = {}
@@ -126,6 +140,7 @@ class Chaos:
         while len(done) < len(self._peers):
             if time.monotonic() - start > timeout_s:
                 raise RunError(f"{what}: {sorted(set(self._peers) - set(done))} not back after {timeout_s:g} s")
+            look()
             code = self._supervisor.tend()
             if code is not None:
                 raise RunError(f"{what}: the run ended with code {code}")

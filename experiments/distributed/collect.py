@@ -59,6 +59,7 @@ class Puller(threading.Thread):
                     self.heard_s = time.monotonic()
             except ReplayTimeout:
                 connected = False
+                self._role.say("the replay server is gone: no weights")
             except (ReplayFault, RuntimeError) as fault:
                 self._role.say(str(fault), 30.0, "weights")
                 connected = False
@@ -173,15 +174,18 @@ class Collect:
 
         A fresh client would be quicker and lose that.
         """
-        start = time.monotonic()
+        start, was_gone = time.monotonic(), False
         self._outages += 1
         while not self._role.stop.is_set():
             waited = time.monotonic() - start
             if waited > roles.GIVE_UP_S.value:
                 raise roles.Away(str(error))
             gone = not self._endpoint.answers()
-            who = "the replay server" if gone else "the learner to sample: the replay takes no more until then"
-            self._role.say(f"waiting for {who} ({waited:.0f} s)", roles.SILENCE_S, "ride out")
+            was_gone = was_gone or gone
+            whom = "the replay server" if gone else "the learner to sample: the replay takes no more until then"
+            if was_gone and not gone:
+                whom = "the writer to connect again: the server is back, gRPC pauses up to 30 s"
+            self._role.say(f"waiting for {whom} ({waited:.0f} s)", roles.SILENCE_S, "ride out")
             self._report()
             try:
                 self._observers[0].flush(2.0)

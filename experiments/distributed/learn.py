@@ -68,10 +68,11 @@ class Learner:
         steps = _STEPS.value or self._config.steps
         fed_s = saved_s = began_s = time.monotonic()
         began = self._step
-        self._wanted = None
         while self._step < steps and not self._role.stop.is_set():
-            if self._feed is None and not self._connect():
-                break
+            if self._feed is None:
+                if not self._connect():
+                    break
+                fed_s = time.monotonic()
             now = time.monotonic()
             batch = self._next()
             if batch is None:
