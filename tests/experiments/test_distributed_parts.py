@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import reverb
 import tensorflow as tf
@@ -37,12 +38,12 @@ def test_feed_says_that_a_dataset_ended():
 def test_feed_waits_no_longer_than_asked():
     table = reverb.Table("t", reverb.selectors.Uniform(), reverb.selectors.Fifo(), 10, reverb.rate_limiters.MinSize(1))
     server = reverb.Server([table])
-    dataset = reverb.TrajectoryDataset(f"localhost:{server.port}", "t", tf.float32, tf.TensorShape([1]), 1)
+    dataset = reverb.TrajectoryDataset(f"localhost:{server.port}", "t", [tf.float32], [tf.TensorShape([1])], 1)
     feed = Feed(lambda: dataset)
     start = time.monotonic()
     assert feed.next(0.5) is None
     assert time.monotonic() - start < 5.0
-    reverb.Client(f"localhost:{server.port}").insert([1.0], {"t": 1.0})
+    reverb.Client(f"localhost:{server.port}").insert([np.float32(1.0)], {"t": 1.0})
     assert feed.next(30.0) is not None
     feed.close()
     server.stop()
