@@ -77,7 +77,8 @@ def assess(windows: np.ndarray) -> Audit:
             missing = b[3] - a[3] - 1
             if b[3] == a[3] or missing <= 0 or missing == 1 and ended and boundaries == 1:
                 continue
-            if boundaries == 1 and missing <= _CUT and a[2] + missing < chaos_counter.MOVES:
+            begun_anew = ended and missing == boundaries  # Reset right after an end: an episode without a move.
+            if begun_anew or boundaries == 1 and missing <= _CUT and a[2] + missing < chaos_counter.MOVES:
                 cut += 1
                 continue
             gaps.append(Gap(int(missing - boundaries), float(a[4]), float(b[4])))

@@ -7,7 +7,7 @@ import pytest
 from experiments import chaos_audit, chaos_counter
 
 
-def play(process, episodes, cut_after=None):
+def play(process, episodes):
     """Returns the windows of whole episodes as the environment and the writer make them."""
     env = chaos_counter.Counter()
     windows, frame = [], env.reset().observation
@@ -40,6 +40,22 @@ def test_a_gap_is_counted_and_dated(start, stop):
     (gap,) = chaos_audit.assess(np.delete(windows, slice(start, stop), axis=0)).gaps
     assert gap.lost == stop - start
     assert (gap.after_s, gap.before_s) == (windows[start - 1, 0, 4], windows[stop, 0, 4])
+
+
+@pytest.mark.parametrize("moves", [4, 20])
+def test_an_episode_begun_anew_is_no_loss(moves):
+    """A collector that rode out an outage resets: what was not offered is not lost."""
+    env = chaos_counter.Counter()
+    windows = []
+    for count in (moves, 20):
+        frame = env.reset().observation
+        for _ in range(count):
+            after = env.step(0).observation
+            windows.append((frame, after))
+            frame = after
+        env.step(0)  # Taken, and not observed.
+    found = chaos_audit.assess(np.array(windows, np.float64))
+    assert (found.cut, found.gaps) == (1, ())
 
 
 def test_doubles_are_counted():
