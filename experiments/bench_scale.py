@@ -44,7 +44,7 @@ def measure(collectors: int) -> dict[str, Any]:
     supervisor.start_all()
     try:
         _tend(supervisor, _START_S, lambda: _all_get_on(folder.path, supervisor))
-        _tend(supervisor, _WARMUP_S)
+        _tend(supervisor, _WARMUP_S.value)
         first, stalls = _snapshot(folder.path, supervisor), _Stalls(folder.path)
         _tend(supervisor, _SECONDS.value, stalls.look)
         last = _snapshot(folder.path, supervisor)
