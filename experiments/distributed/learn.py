@@ -99,7 +99,8 @@ class Learner:
                 f"after {self._step} updates {bad[:5]} are not finite; the last checkpoint stands; go on from it with "
                 "a lower learning_rate"
             )
-        self._checkpointer.save(tf.constant(self._step, tf.int64))
+        if self._setup.is_chief:
+            self._checkpointer.save(tf.constant(self._step, tf.int64))
 
     # -- the server --------------------------------------------------------------------------
 
@@ -196,8 +197,8 @@ class Learner:
             if os.path.dirname(os.path.realpath(path)) != inside:
                 raise RunError(f"checkpoint {path!r} lies outside {inside!r}; put the files themselves there")
             self._checkpointer.initialize_or_restore().assert_existing_objects_matched()
-            self._role.say(f"goes on from update {int(self.agent.train_step_counter)}")
-        self._step = int(self.agent.train_step_counter)
+            self._role.say(f"goes on from update {int(self.agent.train_step_counter.numpy())}")
+        self._step = int(self.agent.train_step_counter.numpy())
 
     def _report(self, began: int, began_s: float, every_s: float = 1.0) -> None:
         loss = None if self._found is None else float(self._found)

@@ -34,7 +34,7 @@ def main(argv):
     same = [np.unique(np.array([x.numpy() for x in getattr(v, "values", [v])]), axis=0).shape[0] == 1
             for v in agent.trainable_variables]
     print(
-        "RESULT", setup.replicas, int(agent.train_step_counter), np.isfinite(float(loss)), shapes,
+        "RESULT", setup.replicas, int(agent.train_step_counter.numpy()), np.isfinite(float(loss)), shapes,
         bool(np.abs(after - before).max() > 0), all(same), f"{after.sum():.6f}", flush=True,
     )
     sys.stdout.flush()
