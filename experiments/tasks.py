@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from tf_agents.environments import py_environment, suite_gym
 
+from experiments import chaos_counter
 from experiments.errors import RunError
 from infonodes import environments
 from infonodes.environments import forage, probes, reading
@@ -17,7 +18,7 @@ def load(name: str) -> py_environment.PyEnvironment:
     """Returns the environment `name`.
 
     Args:
-      name: A gym id, `probe/NAME`, `reading/NAME`, a name in `FORAGE`, or `KIND:NAME` as
+      name: A gym id, `probe/NAME`, `reading/NAME`, a name in `FORAGE`, `chaos/counter`, or `KIND:NAME` as
         `infonodes.environments.load` has it, such as `gymnasium:CartPole-v1`.
 
     Raises:
@@ -38,6 +39,8 @@ def load(name: str) -> py_environment.PyEnvironment:
             raise RunError(str(error)) from error
     if name in FORAGE:
         return forage.ForagePyEnvironment(FORAGE[name])
+    if name == chaos_counter.NAME:
+        return chaos_counter.Counter()
     try:
         return suite_gym.load(name)
     except Exception as error:  # gym's own errors are many
