@@ -7,28 +7,27 @@ from __future__ import annotations
 import dataclasses
 import os
 
-from absl import app, flags
+from absl import app
 
 from experiments import results, sweep, sweep_flags
 from experiments.errors import RunError
 from experiments.learning_tasks import TASKS
 
-_TASK = flags.DEFINE_enum("task", "cartpole", tuple(TASKS), "Which figure.")
-
 
 def build() -> sweep.Sweep:
     """Returns the sweep that the flags ask for."""
-    task, steps = TASKS[_TASK.value], sweep_flags.STEPS.value
+    name, steps = sweep_flags.task(TASKS, "cartpole"), sweep_flags.STEPS.value
+    task = TASKS[name]
     base = task.base if steps is None else dataclasses.replace(task.base, steps=steps)
-    return sweep.Sweep(_TASK.value, base, task.variants, range(sweep_flags.SEEDS.value or task.seeds))
+    return sweep.Sweep(name, base, task.variants, range(sweep_flags.SEEDS.value or task.seeds))
 
 
 def main(argv: list) -> None:
     """Runs what is missing, prints the figures, and exits with 1 on a miss."""
     del argv
-    task = TASKS[_TASK.value]
     try:
         asked = build()
+        task = TASKS[asked.name]
         found = sweep.run(asked, sweep_flags.WORKERS.value)
     except RunError as error:
         raise SystemExit(f"error: {error}") from error

@@ -20,27 +20,26 @@ import numpy as np
 import tqdm
 from absl import app, flags
 
-from experiments import reading_plots
+from experiments import reading_plots, sweep_flags
 from experiments.errors import RunError
 from experiments.reading_loop import Run
 from experiments.reading_tasks import CONFIGS, VARIANTS, ReadingConfig
 
-_TASK = flags.DEFINE_enum("task", "read_text", tuple(CONFIGS), "Which reading task.")
-_SEEDS = flags.DEFINE_integer("seeds", 3, "Seeds a variant, from 0.")
 _ROUNDS = flags.DEFINE_integer("rounds", None, "Rounds a cell; the task's own number by default.")
 _VARIANTS = flags.DEFINE_list("variants", list(VARIANTS), "Which readers.")
-BAR, SHARE = 0.90, 0.05
+BAR, SHARE, SEEDS = 0.90, 0.05, 3
 
 
 def build() -> list[ReadingConfig]:
     """Returns the cells that the flags ask for."""
-    base = CONFIGS[_TASK.value]
+    base = CONFIGS[sweep_flags.task(CONFIGS, "read_text")]
     if _ROUNDS.value is not None:
         base = dataclasses.replace(base, rounds=_ROUNDS.value)
     wrong = sorted(set(_VARIANTS.value) - set(VARIANTS))
     if wrong:
         raise RunError(f"--variants: {wrong} are none of {VARIANTS}")
-    return [dataclasses.replace(base, variant=v, seed=s) for v in _VARIANTS.value for s in range(_SEEDS.value)]
+    seeds = range(sweep_flags.SEEDS.value or SEEDS)
+    return [dataclasses.replace(base, variant=v, seed=s) for v in _VARIANTS.value for s in seeds]
 
 
 def cell(config: ReadingConfig, home: str, docs: str) -> dict[str, Any]:
@@ -155,7 +154,7 @@ def raw(cells: list[dict[str, Any]]) -> str:
 def main(argv: list) -> None:
     """Runs what is missing, writes the page, and exits with 1 on a miss."""
     del argv
-    task = _TASK.value
+    task = sweep_flags.task(CONFIGS, "read_text")
     home, docs = os.path.join("runs", "reading", task), os.path.join("docs", "results", "reading")
     os.makedirs(home, exist_ok=True)
     os.makedirs(docs, exist_ok=True)

@@ -19,7 +19,7 @@ import tensorflow as tf
 import tqdm
 from absl import app, flags
 
-from experiments import in_graph, synaptic_cells, synaptic_variants
+from experiments import in_graph, sweep_flags, synaptic_cells, synaptic_variants
 from experiments.errors import RunError
 from experiments.synaptic_variants import Variant
 from experiments.tf_tasks import TASKS, TfTask
@@ -30,9 +30,6 @@ from infonodes.info_nodes.organs import gym
 from infonodes.info_nodes.pred_node import PredNode, PredSettings
 from infonodes.info_nodes.synaptic_node import SynapticNode, SynapticSettings
 
-_TASK = flags.DEFINE_enum("task", "cartpole", tuple(TASKS), "Which task.")
-_ONLY = flags.DEFINE_list("only", [], "Variants to run; all by default.")
-_SEEDS = flags.DEFINE_integer("seeds", None, "Seeds of each variant, by default its own number.")
 _RUNS = flags.DEFINE_string("runs", os.path.join("runs", "synaptic"), "Folder of the cells.")
 _DOCS = flags.DEFINE_string("docs", os.path.join("docs", "results", "synaptic"), "Folder of the tables.")
 _GROWTH = flags.DEFINE_string("growth", None, "A GIF file: film one seed that grows from nothing, and do no more.")
@@ -130,15 +127,16 @@ class Trial:
 def main(argv: list) -> None:
     """Runs what is missing, writes and prints the table."""
     del argv
-    name, task = _TASK.value, TASKS[_TASK.value]
+    name = sweep_flags.task(TASKS, "cartpole")
+    task = TASKS[name]
     if _GROWTH.value:
         Trial(task, Variant({"start": "empty", "grow": 10})).film(_GROWTH.value, seed=0)
         return
     try:
-        variants = synaptic_variants.chosen(name, _ONLY.value)
+        variants = synaptic_variants.chosen(name, sweep_flags.ONLY.value)
         for label, variant in variants.items():
-            if _SEEDS.value is not None:
-                variant = dataclasses.replace(variant, seeds=_SEEDS.value)
+            if sweep_flags.SEEDS.value is not None:
+                variant = dataclasses.replace(variant, seeds=sweep_flags.SEEDS.value)
             missing = synaptic_cells.missing(_RUNS.value, name, label, variant)
             if not missing:
                 continue

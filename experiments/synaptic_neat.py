@@ -21,15 +21,13 @@ import numpy as np
 import tqdm
 from absl import app, flags
 
-from experiments import synaptic_cells
+from experiments import sweep_flags, synaptic_cells
 from experiments.synaptic_variants import Variant
 from experiments.tf_tasks import TASKS, TfTask
 
-_TASK = flags.DEFINE_enum("task", "cartpole", tuple(TASKS), "Which task.")
-_SEEDS = flags.DEFINE_integer("seeds", 5, "Seeds, from 0.")
 _RUNS = flags.DEFINE_string("runs", os.path.join("runs", "synaptic"), "Folder of the cells.")
 _DOCS = flags.DEFINE_string("docs", os.path.join("docs", "results", "synaptic"), "Folder of the tables.")
-_STEPS = flags.DEFINE_integer("steps", 100_000, "Environment steps at most.")
+_STEPS = 100_000  # Environment steps at most.
 _BARS = {"cartpole": 475.0, "acrobot": -100.0, "mountain_car": -110.0}
 _EPISODES = 20
 
@@ -109,10 +107,11 @@ class Search:
 def main(argv: list) -> None:
     """Runs the seeds that are missing, writes and prints the table."""
     del argv
-    name = _TASK.value
-    variant = Variant({"peer": "neat-python 2.0", "steps": _STEPS.value}, episodes=0, seeds=_SEEDS.value)
+    name, most = sweep_flags.task(TASKS, "cartpole"), sweep_flags.STEPS.value or _STEPS
+    settings = {"peer": "neat-python 2.0", "steps": most}
+    variant = Variant(settings, episodes=0, seeds=sweep_flags.SEEDS.value or 5)
     for seed in tqdm.tqdm(synaptic_cells.missing(_RUNS.value, name, "neat", variant), unit="seed"):
-        began, search = time.monotonic(), Search(TASKS[name], _BARS[name], seed, _STEPS.value)
+        began, search = time.monotonic(), Search(TASKS[name], _BARS[name], seed, most)
         search.run()
         greedy, edges = search.best
         synaptic_cells.write(_RUNS.value, name, "neat", variant, {

@@ -42,26 +42,20 @@ def test_answers_are_balanced_and_apart_from_questions(name):
 
 
 def test_text_leads_to_its_answer():
-    """Walks by the rules alone: towards the chapter by its letters, then along its arrows."""
+    """Letters rise from chapter to chapter; within one, arrows point to its digit, the answer."""
     task, rng = reading.ReadText(), np.random.default_rng(1)
-    digits = task.questions + 2
-    for _ in range(30):
+    before, after, digits = task.questions, task.questions + 1, task.questions + 2
+    for _ in range(100):
         puzzle = task.draw(rng)
-        text, at = puzzle.data, len(puzzle.data) // 2
-        for _ in range(3 * len(text)):
-            window = text[max(0, at - 4) : at + 5]
-            letters = window[window < task.questions]
-            near = int(np.median(letters)) if len(letters) else puzzle.question
-            found = [at - 4 + i for i, s in enumerate(window) if s >= digits]
-            if near == puzzle.question and text[at] >= digits:
-                break
-            if near != puzzle.question:
-                at += 1 if near < puzzle.question else -1
-            else:
-                arrows = np.sum(window == task.questions + 1) - np.sum(window == task.questions)
-                at += int(np.sign(found[0] - at)) if found else int(np.sign(arrows)) or 1
-            at = int(np.clip(at, 0, len(text) - 1))
+        text, at = puzzle.data, int(puzzle.place[0])
         assert text[at] - digits == puzzle.answer
+        assert np.sum(text >= digits) == task.questions
+        letters = np.flatnonzero(text < task.questions)
+        assert np.all(np.diff(text[letters]) >= 0)
+        own = letters[text[letters] == puzzle.question]
+        assert not np.any((letters > own.min()) & (letters < own.max()) & (text[letters] != puzzle.question))
+        left, right = text[own.min() : at], text[at + 1 : own.max()]
+        assert before not in left and after not in right
     written = task.write_out(puzzle.data)
     assert len(written) == len(text) and sum(c.isdigit() for c in written) == task.questions
 

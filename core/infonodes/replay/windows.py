@@ -26,7 +26,7 @@ class WindowWriter:
     ```
 
     A window never holds frames of two episodes, also where an episode was abandoned:
-    a frame that does not follow the one before it starts anew. After an episode's end the
+    a first frame, and one that does not follow the one before it, start anew. After an episode's end the
     boundary frame is repeated until a window has started from every frame (every
     `stride`-th) that makes a move, so that what learns from the first moves of a window
     sees the last moves of an episode, its termination above all. Repeated frames are real
@@ -85,7 +85,7 @@ class WindowWriter:
         Raises:
           ReplayTimeout: if the server does not take what is due.
         """
-        if self._frames and step_type != self._expected:
+        if self._frames and (step_type != self._expected or step_type == StepType.FIRST):
             self.discard()
         self._expected = next_step_type
         self._append(leaves, cost)
