@@ -90,12 +90,12 @@ def weights(agent, frames, faults, field):
         observer(frame)
     for _ in range(10):
         batch, info = replay.sample(16)
-        replay.update_priorities(info, agent.train(batch).extra["cost"].numpy())
+        replay.update_priorities(info, agent.train(tf.nest.map_structure(tf.constant, batch)).extra["cost"].numpy())
     return [v.numpy() for v in agent.variables], refused
 
 
 def build(env):
-    tf.random.set_seed(0)
+    tf.keras.utils.set_random_seed(0)
     specs = tensor_spec.from_spec((env.time_step_spec(), env.action_spec()))
     return settings.build_agent("predictive", {"pred": {"hidden": [16], "latent_size": 8}}, *specs, 0)
 
