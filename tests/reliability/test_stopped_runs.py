@@ -57,6 +57,7 @@ def run_with(out, signals):
         process.communicate(timeout=PATIENCE_S)
         codes.append(process.returncode)
         seconds.append(time.monotonic() - began)
+        newest = max(n for n in os.listdir(os.path.join(out, "checkpoints")) if n.startswith("checkpoint-"))
     final = start(out)
     told, _ = final.communicate(timeout=2 * PATIENCE_S)
     assert final.returncode == 0, told
