@@ -50,7 +50,8 @@ def main(argv: list) -> None:
     for _ in range(200):
         collector.step()
     batch, _ = replay.sample(64)
-    train = tf.function(lambda: agent.train(batch).loss, autograph=False)
+    learned_from = tf.nest.map_structure(tf.constant, batch)
+    train = tf.function(lambda: agent.train(learned_from).loss, autograph=False)
     train()
     check, frame = FrameCheck(agent.collect_data_spec), tf.nest.map_structure(lambda leaf: leaf[0, 0], batch)
     frame = frame._replace(policy_info={k: v for k, v in frame.policy_info.items() if k in ("cost", "packed")})
