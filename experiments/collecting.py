@@ -4,6 +4,7 @@ from __future__ import annotations
 import math
 from typing import Any, Optional, Union
 
+import numpy as np
 import tensorflow as tf
 from tf_agents.agents import tf_agent
 from tf_agents.environments import py_environment
@@ -155,14 +156,20 @@ class Updater:
             )
         return found
 
+    def priorities(self) -> Optional[np.ndarray]:
+        """Returns the costs that the last update gave back to the replay, `[B]`; None where it gave none."""
+        return None if self._found is None else self._found.numpy()[len(self._names):]
+
     def _update(self) -> tf.Tensor:
         experience, info = next(self._batches)
         found = self._agent.train(experience)
-        scalars = {"loss": found.loss}
+        scalars, costs = {"loss": found.loss}, tf.zeros([0])
         if isinstance(self._agent, InfoNodeAgent):
             if not isinstance(self._replay, FifoReplay):
-                self._replay.update_priorities(info, found.extra["cost"])
+                costs = found.extra["cost"]
+                self._replay.update_priorities(info, costs)
             scalars.update({f"{node}/loss": loss for node, loss in found.extra["loss"].items()})
             scalars.update(found.extra["metrics"])
         self._names = list(scalars)
-        return tf.stack([tf.reduce_mean(tf.cast(value, tf.float32)) for value in scalars.values()])
+        means = tf.stack([tf.reduce_mean(tf.cast(value, tf.float32)) for value in scalars.values()])
+        return tf.concat([means, costs], axis=0)

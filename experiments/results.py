@@ -85,7 +85,7 @@ def write(folder: str, name: str, variants: Mapping[str, Runs], bar: Optional[fl
             rows.writerows((variant, seed, s, f"{r:.6g}") for seed, run in runs.items() for s, r in run)
     with open(os.path.join(folder, "table.md"), "w", encoding="utf-8") as file:
         file.write(table(name, summaries, bar))
-    curves = {variant: _curve(runs) for variant, runs in variants.items()}
+    curves = {variant: curve(runs) for variant, runs in variants.items()}
     plotting.curves(curves, os.path.join(folder, "curves.png"), name, bar)
     return summaries
 
@@ -110,7 +110,7 @@ def verdict(value: float, bar: float) -> str:
     return f"{'pass' if value >= bar else 'miss'} (≥ {bar:g})"
 
 
-def _curve(runs: Runs) -> tuple[Any, ...]:
+def curve(runs: Runs) -> tuple[Any, ...]:
     """Returns steps, interquartile means and their intervals at the steps all seeds have."""
     by_seed = [dict(run) for run in runs.values()]
     steps = sorted(set.intersection(*(set(run) for run in by_seed)))

@@ -223,7 +223,7 @@ class _Run:
         metrics = self._updater.metrics()  # Raises if a loss is not finite: such weights are not saved.
         self._report.evaluation(self._evaluator.run(self._step), metrics)
         self._save()
-        self._report.draw(self._agent, metrics)
+        self._report.draw(self._agent, metrics, self._updater.priorities())
 
     def _save(self) -> None:
         self._env_step.assign(self._step)
