@@ -33,7 +33,7 @@ def branches(tree: CostTree, costs: Mapping[str, float]) -> list[Branch]:
       tree: The agent's.
       costs: Mean cost by node name.
     """
-    found = [Branch(n, tree.weight(n), float(c), -tree.weight(n) * float(c)) for n, c in costs.items()]
+    found = [Branch(n, tree.weight(n), float(c), 0.0 - tree.weight(n) * float(c)) for n, c in costs.items()]
     return sorted(found, key=lambda branch: (branch.reward, branch.name))
 
 
