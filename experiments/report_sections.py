@@ -178,7 +178,7 @@ def configuration(page: Page, run: Run) -> None:
     _begin(page, "configuration")
     page.settings({k: v for k, v in run.config.to_json().items() if k != "out"})
     versions = run.versions()
-    page.table(("version", ""), sorted(versions.items()))
+    page.table(("what", "version"), sorted(versions.items()))
     if not versions:
         page.note("The run wrote no versions.json.")
 

@@ -14,21 +14,24 @@ import pytest
 import tensorflow as tf
 from lxml import html
 from PIL import Image
+from report_cases import CONFIG, SETTINGS
 from tensorboard.backend.event_processing import event_accumulator
 
-from experiments import report, report_imagining, report_loading, report_plots, report_trial, runner, tasks
+from experiments import (
+    report,
+    report_imagining,
+    report_loading,
+    report_plots,
+    report_sections,
+    report_trial,
+    runner,
+    tasks,
+)
 from experiments.errors import RunError
 from experiments.node_summaries import branches
 from experiments.report_page import Page
-from experiments.report_sections import ANCHORS
 from experiments.run_config import RunConfig
 from infonodes.rewards import CostTree
-
-CONFIG = RunConfig(
-    env="forage", preset="embodied", steps=120, warmup=60, eval_every=60, eval_episodes=2, batch_size=8,
-    train_every=10, settings={"pred": {"hidden": [8], "latent_size": 8}},
-)
-SETTINGS = dict(steps=60, horizon=4, ticks=30)
 
 
 @pytest.fixture(scope="module")
@@ -77,10 +80,10 @@ def another_seed(folder, out, **changes):
 
 def test_it_has_all_sections_with_their_pictures(page):
     sections = {s.get("id"): s for s in page.iter("section")}
-    assert tuple(sections) == ANCHORS
-    assert [a.get("href") for a in page.iter("a")] == [f"#{anchor}" for anchor in ANCHORS]
+    assert tuple(sections) == report_sections.ANCHORS
+    assert [a.get("href") for a in page.iter("a")] == [f"#{anchor}" for anchor in report_sections.ANCHORS]
     found = pictures(page)
-    count = {anchor: sum(where == anchor for where, _, _ in found) for anchor in ANCHORS}
+    count = {anchor: sum(where == anchor for where, _, _ in found) for anchor in report_sections.ANCHORS}
     assert count == {
         "learning": 1, "nodes": 2, "energy": 1, "imagination": 2, "priorities": 1, "greedy": 2, "configuration": 0,
     }
@@ -163,13 +166,13 @@ def test_windows_keep_to_one_episode():
     assert report_imagining.cut(frames, 3) == [0, 1, 6] and report_imagining.longest(frames) == 4
 
 
-def test_several_seeds_have_an_interval(folder, tmp_path, monkeypatch):
+def test_several_seeds_have_an_interval(folder, tmp_path):
     """Of two seeds whose returns differ by 10, the middle is 5 above the first's mean."""
     other = another_seed(folder, tmp_path / "other")
     runs = report_loading.read_all([folder, other])
     assert [run.config.seed for run in runs] == [0, 1]
     drawn = Page("both")
-    report.report_sections.learning(drawn, runs, 120)
+    report_sections.learning(drawn, runs, 120)
     root = html.document_fromstring(drawn.html())
     assert len(pictures(root)) == 2
     said = re.search(r"final return ([\d.e+]+) .*interval ([\d.e+]+) to ([\d.e+]+);", root.text_content()).groups()
@@ -198,7 +201,7 @@ def test_a_stock_agent_has_a_film_of_a_gym_task_and_no_nodes(tmp_path):
     )
     runner.train(config, progress=False)
     root = parsed(report.build([config.out], **SETTINGS))
-    assert tuple(s.get("id") for s in root.iter("section")) == ANCHORS
+    assert tuple(s.get("id") for s in root.iter("section")) == report_sections.ANCHORS
     assert root.text_content().count("has no nodes") == 4
     films = [image for _, kind, image in pictures(root) if kind == "gif"]
     assert len(films) == 1 and films[0].size == (300, 200) and films[0].n_frames > 1
