@@ -113,6 +113,9 @@ def imagination(page: Page, agent: InfoNodeAgent, frames: Sequence[trajectory_li
             f"{node.name}: f_pred is rolled out from {found.windows} real latents along the controls that were really "
             f"done, up to {found.ticks[-1]} ticks ahead. An error of 1 is as good as always guessing the mean."
         )
+        latent = [name for name in node.control_names if agent.graph[name].is_latent]
+        if latent:
+            page.note(f"What {latent} did is the latent that was reached: the rollout is told where they went.")
         page.picture(report_plots.foresight(found), f"{node.name}: error of imagined ticks by how far ahead they lie")
         if found.observed is None:
             page.note("The node has no decoder, and too few frames to fit a readout: compared in latent space alone.")

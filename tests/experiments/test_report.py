@@ -31,6 +31,7 @@ from experiments.errors import RunError
 from experiments.node_summaries import branches
 from experiments.report_page import Page
 from experiments.run_config import RunConfig
+from infonodes.environments.forage import ForageSettings
 from infonodes.rewards import CostTree
 
 
@@ -146,6 +147,19 @@ def test_one_tick_imagined_is_what_the_policy_imagined(folder):
             np.testing.assert_allclose(real[row, 1], state["z"][start + 2], atol=1e-4)
             np.testing.assert_allclose(real[row, 1] - imagined[row, 1], state["error"][start + 2], atol=1e-4)
     assert len(starts) > 5
+
+
+def test_the_flows_add_up(folder):
+    """Energy is conserved: what is there, owed, spent and lost, less what was gained, is what there was at first."""
+    run = report_loading.read(folder)
+    agent, _ = report_loading.load_agent(run)
+    episode = report_trial.play(agent, run.load_env(), 7, 25)
+    flows = episode.flows
+    assert len(flows["stored"]) == len(episode.rewards) == len(episode.observations) > 10
+    went = np.cumsum(flows["spent"] + flows["lost"] - flows["gained"])
+    start = 2 * ForageSettings().start  # Of each of two components.
+    np.testing.assert_allclose(flows["stored"] + flows["owed"] + went, start, atol=1e-4)
+    assert went[-1] > 0.01
 
 
 def test_errors_and_readouts_in_closed_form():
