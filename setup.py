@@ -27,6 +27,7 @@ DEV = [
     "pytest-xdist>=3.6,<4",
     "hypothesis>=6.100,<7",
     "mock>=5,<6",  # TF-Agents' own tests import it
+    "lxml>=5.2,<7",  # the test of reports parses HTML by it
     "mypy==1.10.1",  # later ones want a newer typing-extensions
     "ruff==0.17.5",
 ]

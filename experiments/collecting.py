@@ -202,6 +202,10 @@ class Updater:
             )
         return found
 
+    def priorities(self) -> Optional[np.ndarray]:
+        """Returns the costs that the last update gave back to the replay, `[B]`; None where it gave none."""
+        return None if self._found is None else np.asarray(self._found)[len(self._names):]
+
     def get_state(self) -> dict[str, Any]:
         """Returns the last update's metrics."""
         return {"names": self._names, "found": None if self._found is None else np.array(self._found)}
@@ -237,4 +241,6 @@ class Updater:
             scalars.update({f"{node}/loss": loss for node, loss in found.extra["loss"].items()})
             scalars.update(found.extra["metrics"])
         self._names = list(scalars)
-        return tf.stack([tf.reduce_mean(tf.cast(value, tf.float32)) for value in scalars.values()]), cost
+        means = tf.stack([tf.reduce_mean(tf.cast(value, tf.float32)) for value in scalars.values()])
+        returned = cost is not None and not isinstance(self._replay, FifoReplay)
+        return (tf.concat([means, cost], axis=0) if returned else means), cost

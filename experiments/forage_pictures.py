@@ -1,6 +1,8 @@
 """Pictures of a life in forage: the body's flows of energy, and the episode as a GIF."""
 from __future__ import annotations
 
+from typing import BinaryIO, Mapping, Union
+
 import numpy as np
 from matplotlib.animation import FuncAnimation, PillowWriter
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -27,8 +29,17 @@ def flows(life: Life, row: int, path: str) -> None:
     if life.flows is None:
         raise ValueError("flows: the life has no ledger; live with film=True, and a policy that has organs")
     ticks = int(life.ticks[row])
-    one = {name: values[:ticks, row] for name, values in life.flows.items()}
-    time = np.arange(ticks)
+    energy({name: values[:ticks, row] for name, values in life.flows.items()}, path)
+
+
+def energy(one: Mapping[str, np.ndarray], path: Union[str, BinaryIO]) -> None:
+    """Draws one body's energy, as `flows` does.
+
+    Args:
+      one: Its ledger at each tick by name, `[T]`.
+      path: PNG to write, or a stream.
+    """
+    time = np.arange(len(one["stored"]))
     spent, lost, gained = (np.cumsum(one[name]) for name in ("spent", "lost", "gained"))
     start = one["stored"][0] + one["owed"][0] + spent[0] + lost[0] - gained[0]
     figure = Figure(figsize=(9, 5), layout="constrained")

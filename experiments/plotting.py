@@ -1,20 +1,21 @@
 """Learning curves as PNG, without a window."""
 from __future__ import annotations
 
-from typing import Mapping, Optional, Sequence
+from typing import BinaryIO, Mapping, Optional, Sequence, Union
 
 import numpy as np
 
 Curve = Sequence[tuple[int, float]]
+Sink = Union[str, BinaryIO]
 
 
-def learning_curve(episodes: Curve, evaluations: Sequence[tuple[int, Sequence[float]]], path: str, title: str) -> None:
+def learning_curve(episodes: Curve, evaluations: Sequence[tuple[int, Sequence[float]]], path: Sink, title: str) -> None:
     """Draws one run.
 
     Args:
       episodes: (step, return) of training episodes.
       evaluations: (step, returns) of greedy evaluations: their mean and range.
-      path: File to write.
+      path: PNG to write, or a stream.
       title: Above the picture.
     """
     figure, axes = _figure(title)
@@ -31,7 +32,7 @@ def learning_curve(episodes: Curve, evaluations: Sequence[tuple[int, Sequence[fl
 
 def curves(
     variants: Mapping[str, tuple[Sequence[float], Sequence[float], Sequence[float], Sequence[float]]],
-    path: str,
+    path: Sink,
     title: str,
     bar: Optional[float] = None,
     x_label: str = "environment steps",
@@ -40,7 +41,7 @@ def curves(
 
     Args:
       variants: Steps, middles, lower and upper ends by name.
-      path: File to write.
+      path: PNG to write, or a stream.
       title: Above the picture.
       bar: A return to reach, drawn as a line.
       x_label: What the steps are.

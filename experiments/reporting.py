@@ -10,7 +10,7 @@ import tensorflow as tf
 import tqdm
 from tf_agents.agents import tf_agent
 
-from experiments import plotting
+from experiments import node_summaries, plotting
 from experiments.evaluation import Evaluation
 from experiments.run_config import RunConfig
 from experiments.run_folder import RunFolder
@@ -101,8 +101,16 @@ class Reporter:
         self._writer.flush()
         self._bar.set_postfix({"return": f"{found.mean:.1f}", **extra})
 
-    def draw(self, agent: tf_agent.TFAgent, metrics: dict[str, float]) -> None:
-        """Draws the learning curve, and the graph with its costs."""
+    def draw(
+        self, agent: tf_agent.TFAgent, metrics: dict[str, float], priorities: Optional[np.ndarray] = None
+    ) -> None:
+        """Draws the learning curve, and the graph with its costs; tells TensorBoard of the nodes.
+
+        Args:
+          agent: The agent.
+          metrics: Of the last update.
+          priorities: `[B]`, what that update gave back to the replay.
+        """
         rows = self._folder.rows()
         plotting.learning_curve(
             [(int(r["step"]), float(r["return"])) for r in rows if r["kind"] == "episode"],
@@ -116,6 +124,10 @@ class Reporter:
         costs = {n: metrics[f"{n}/cost"] for n in graph.names if f"{n}/cost" in metrics}
         drawing.save_png(graph, self._folder.file("graph.png"), costs)
         self._folder.write_text("graph.mmd", graph.draw("mermaid", costs) + "\n")
+        with self._writer.as_default():
+            step = self.evaluations[-1].step if self.evaluations else 0
+            node_summaries.write(agent, costs, priorities, self._folder.file("graph.png"), step)
+        self._writer.flush()
 
     def result(self, steps_per_s: float) -> None:
         """Writes `result.json`: all that a sweep reads."""

@@ -325,7 +325,7 @@ class _Run:
         metrics = self._updater.metrics()  # Raises if a loss is not finite: such weights are not saved.
         self._report.evaluation(self._evaluator.run(self._progress.step, self._look_for_stop), metrics)
         if metrics:
-            self._report.draw(self._agent, metrics)
+            self._report.draw(self._agent, metrics, self._updater.priorities())
 
     def _save(self) -> None:
         self._updater.metrics()  # Raises likewise.

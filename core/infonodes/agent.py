@@ -160,6 +160,14 @@ class InfoNodeAgent(tf_agent.TFAgent):
             self._time_step_spec, self._action_spec, modes=modes, **self._policy_arguments
         )
 
+    def perceive(self, experience: trajectory_lib.Trajectory) -> dict[str, Experience]:
+        """Returns what each node would learn from, by name: perception re-run with today's parameters.
+
+        Args:
+          experience: Of the collect policy, `[B, T, ...]`, of any length that the nodes take.
+        """
+        return self._perceive(experience, self._step_seed())
+
     # -- what PPOLearner asks of an agent besides ----------------------------------------
 
     # Nodes normalise what they see themselves, in `after_update`.

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, BinaryIO, Callable, Iterable, Mapping, NamedTuple, Optional, Union
 
 from infonodes.types import ENVIRONMENT
 
@@ -88,13 +88,13 @@ def draw(graph: NodeGraph, form: str, costs: Mapping[str, float]) -> str:
 
 
 def save_png(
-    graph: NodeGraph, path: str, costs: Optional[Mapping[str, float]] = None
+    graph: NodeGraph, path: Union[str, BinaryIO], costs: Optional[Mapping[str, float]] = None
 ) -> None:
     """Writes a picture of the graph, the environment lowest; needs no Graphviz.
 
     Args:
       graph: The bound graph.
-      path: File to write.
+      path: File to write, or a stream.
       costs: As for `draw`.
 
     Raises:
