@@ -7,7 +7,6 @@ import os
 from typing import Any, Sequence
 
 import numpy as np
-import tensorflow as tf
 from tf_agents.agents import tf_agent
 from tf_agents.environments import py_environment
 from tf_agents.specs import tensor_spec
@@ -16,6 +15,7 @@ from experiments import settings, tasks
 from experiments.errors import RunError
 from experiments.run_config import RunConfig
 from experiments.run_folder import RunFolder
+from infonodes.checkpoints import CheckpointFault, Checkpoints
 
 CHECKPOINTS = "checkpoints"
 
@@ -100,19 +100,19 @@ def load_agent(run: Run) -> tuple[tf_agent.TFAgent, int]:
       RunError: if there is no checkpoint, or it does not fit the run's config.
     """
     inside = run.folder.file(CHECKPOINTS)
-    path = tf.train.latest_checkpoint(inside)
-    if path is None or os.path.dirname(os.path.realpath(path)) != inside:
-        raise RunError(f"report {run.folder.path!r}: found no checkpoint in {inside!r}; the run ended before its first")
-    env = run.load_env()
-    specs = tensor_spec.from_spec((env.time_step_spec(), env.action_spec()))
-    agent = settings.build_agent(run.config.preset, run.config.settings, *specs, run.config.seed)
-    step = tf.Variable(0, dtype=tf.int64, trainable=False)
     try:
-        restored = tf.train.Checkpoint(agent=agent, env_step=step).restore(path)
-        restored.assert_existing_objects_matched().expect_partial()
-    except (AssertionError, ValueError, tf.errors.OpError) as error:
+        found = Checkpoints(inside, {}).newest() if os.path.isdir(inside) else None
+        if found is None:
+            raise RunError(
+                f"report {run.folder.path!r}: found no checkpoint in {inside!r}; the run ended before its first"
+            )
+        env = run.load_env()
+        specs = tensor_spec.from_spec((env.time_step_spec(), env.action_spec()))
+        agent = settings.build_agent(run.config.preset, run.config.settings, *specs, run.config.seed)
+        found.restore_one("agent", agent)
+    except CheckpointFault as error:
         raise RunError(
-            f"report {run.folder.path!r}: checkpoint {path!r} does not fit the agent of its config.json: {error}; "
-            "use the version of infonodes that versions.json names"
+            f"report {run.folder.path!r}: the checkpoint is damaged, or does not fit the agent of config.json: "
+            f"{error}; use the version of infonodes that versions.json names"
         ) from error
-    return agent, int(step)
+    return agent, found.step

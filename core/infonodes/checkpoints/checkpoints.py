@@ -86,6 +86,14 @@ class Checkpoint:
             elif self._parts[name] == "folder":
                 part.load(os.path.join(self.path, f"part-{name}"))  # type: ignore[union-attr]
 
+    def restore_one(self, name: str, trackable: Any) -> None:
+        """Puts back the variables of one part alone, such as the agent's for a look at it.
+
+        Raises:
+          CheckpointMismatch: if they do not fit.
+        """
+        variables.restore_one(os.path.join(self.path, _VARIABLES), name, trackable)
+
 
 class Checkpoints:
     """Writes and finds the checkpoints of one run in a folder of their own.

@@ -41,6 +41,25 @@ def restore(folder: str, trackables: Mapping[str, Any]) -> None:
     checkpoint.read(path).assert_consumed()
 
 
+def restore_one(folder: str, name: str, trackable: Any) -> None:
+    """Assigns all variables below one trackable, and leaves the others of the checkpoint.
+
+    Args:
+      folder: Where `save` wrote.
+      name: The trackable's name there.
+      trackable: The same kind of object.
+
+    Raises:
+      CheckpointMismatch: if one of its variables is not in the checkpoint, or has another shape.
+    """
+    path = os.path.join(folder, NAME)
+    try:
+        found = tf.train.Checkpoint(**{name: trackable}).read(path)
+        found.assert_existing_objects_matched().expect_partial()
+    except (AssertionError, ValueError) as error:
+        raise CheckpointMismatch(f"{path}: it does not fit {name!r}: {error}") from error
+
+
 def _shapes(path: str) -> Shapes:
     reader = tf.train.load_checkpoint(path)
     dtypes = reader.get_variable_to_dtype_map()
