@@ -77,7 +77,10 @@ CONFIGS = {
         "find_in_image",
         task_settings=dict(size=64),
         page=dict(window=(14, 14), max_speed=16.0),
-        answer=dict(epsilon_greedy=0.3),
+        # The answer must know the marks before the eye can learn where they are, so its ε falls first.
+        eye=dict(epsilon_greedy=0.2, decay=1800, learning_rate=2e-3),
+        answer=dict(epsilon_greedy=0.05, decay=900, learning_rate=3e-3),
+        rounds=180, updates=16, batch_size=64,
     ),
     "hear_tone": ReadingConfig("hear_tone", page=dict(window=(96,), max_speed=256.0)),
 }

@@ -48,7 +48,7 @@ def page(name: str, spec: tf.TensorSpec, source: str, settings: PageSettings = P
     | --- | --- | --- |
     | integers `[length]`, bounded from 0 | `NavigableText` | which symbols are in sight, and their shares |
     | floats `[samples, channels]` | `NavigableAudio` | the spectrum |
-    | uint8 or floats `[height, width, channels]` | `NavigableImage` | slope, texture, peak and mean of each channel |
+    | uint8 or floats `[height, width, channels]` | `NavigableImage` | slope, texture, peak, least, mean of channels |
 
     The data are seen in the observation at each tick, not kept in the state.
 
@@ -85,7 +85,7 @@ def page(name: str, spec: tf.TensorSpec, source: str, settings: PageSettings = P
             name, shape[0], window[0], count, speed, shape[1], settings=sees(senses.spectrum), **shared
         )
     if len(shape) == 3 and (spec.dtype == tf.uint8 or spec.dtype.is_floating):
-        looks = sees(senses.slope, senses.texture, senses.presence, senses.brightness)
+        looks = sees(senses.slope, senses.texture, senses.presence, senses.darkness, senses.brightness)
         return NavigableImage(name, bounds, window, count, speed, shape[2], settings=looks, **shared)
     raise GraphError(
         f"node {name!r}: leaf {source!r} is {spec.dtype.name} {shape}; expected a text (integers [length]), a sound "
