@@ -57,8 +57,11 @@ def assert_resumes_exactly(tmp_path, preset, env, seed, total=300, split=150):
     assert a.keys() == b.keys()
     for name in a:
         np.testing.assert_array_equal(a[name], b[name], err_msg=name)
-    extra = [line for line in lines_b if line["kind"] == "eval" and line["step"] == str(split) and split % 100]
-    assert [line for line in lines_b if line not in extra] == lines_a
+    # One that ended in the warm-up was evaluated at its end instead of the warm-up's.
+    apart = {str(split)} if split % 100 else set()
+    apart |= {"60"} if split < 60 else set()
+    kept = [[x for x in lines if x["kind"] != "eval" or x["step"] not in apart] for lines in (lines_a, lines_b)]
+    assert kept[0] == kept[1] and len(kept[0]) > 2
 
 
 def test_predictive_on_cartpole(tmp_path):
