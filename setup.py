@@ -28,6 +28,7 @@ DEV = [
     "hypothesis>=6.100,<7",
     "mock>=5,<6",  # TF-Agents' own tests import it
     "lxml>=5.2,<7",  # the test of reports parses HTML by it
+    "dm-env>=1.6,<2",  # the worlds that benchmarks share among agents
     "mypy==1.10.1",  # later ones want a newer typing-extensions
     "ruff==0.17.5",
 ]
