@@ -86,7 +86,7 @@ def _write(replay, noise: np.ndarray, waits: list[float], done: threading.Event)
     check, number = FrameCheck(replay.data_spec), 0
     while not done.is_set():
         began = time.monotonic()
-        writer.write(check.flatten(frame(number, noise)), 1, 1, 1.0)
+        writer.write(check.encode(frame(number, noise)), 1, 1, 1.0)
         writer.flush()
         waits.append(time.monotonic() - began)
         number += 1

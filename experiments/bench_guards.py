@@ -59,7 +59,7 @@ def main(argv: list) -> None:
     action = np.array(0, np.int64)
     calls = {
         "train": train, "bare": lambda: bare.step(action), "guarded": lambda: env.step(action),
-        "check": lambda: check.find_nonfinite(check.flatten(frame)),
+        "check": lambda: check.wire.is_finite(check.encode(frame)),
     }
     found: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(_ROUNDS.value):

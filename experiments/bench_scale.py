@@ -4,7 +4,8 @@
   python -m experiments.bench_scale --collectors=1 --seconds=1800 --out=docs/results/soak.md
 
 Of each number of collectors: windows and moves a second, updates a second, the age of the
-weights that collectors act by, and how much memory each process gained after a warm-up.
+weights that collectors act by, and how much memory and how many threads and open files each
+process gained after a warm-up.
 """
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ _OUT = flags.DEFINE_string("out", os.path.join("docs", "results", "scale.md"), "
 _START_S = 600.0
 _COLUMNS = (
     "collectors", "windows/s", "moves/s", "updates/s", "weight age, median ms", "p95 ms", "longest stall, s",
-    "memory gained, MB/min (server, learner, a collector)", "restarts",
+    "memory gained, MB/min (server, learner, a collector)", "the same, % of what it was", "threads gained",
+    "open files gained", "restarts",
 )
 
 
@@ -52,11 +54,18 @@ def measure(collectors: int) -> dict[str, Any]:
         supervisor.stop()
     seconds = last["time_s"] - first["time_s"]
     rate = lambda name: (last[name] - first[name]) / seconds
-    gained = [(last["rss"][r] - first["rss"][r]) / seconds * 60.0 for r in ("server", "learn", "collect-0")]
+    gained = {
+        kind: [(last[kind][role] - first[kind][role], first[kind][role]) for role in ("server", "learn", "collect-0")]
+        for kind in ("rss", "threads", "files")
+    }
+    joined = lambda kind, tell: ", ".join(tell(more, at_first) for more, at_first in gained[kind])
     return dict(zip(_COLUMNS, (
         collectors, f"{rate('written'):.0f}", f"{rate('moves'):.0f}", f"{rate('step'):.1f}",
         f"{1e3 * last['age_median_s']:.0f}", f"{1e3 * last['age_p95_s']:.0f}", f"{stalls.longest_s:.1f}",
-        ", ".join(f"{g:+.1f}" for g in gained), sum(c.restarts for c in supervisor.children.values()),
+        joined("rss", lambda more, _: f"{more / seconds * 60.0:+.1f}"),
+        joined("rss", lambda more, at_first: f"{100.0 * more / at_first:+.1f}"),
+        joined("threads", lambda more, _: f"{more:+d}"), joined("files", lambda more, _: f"{more:+d}"),
+        sum(c.restarts for c in supervisor.children.values()),
     )))
 
 
@@ -104,13 +113,24 @@ def _snapshot(path: str, supervisor: Supervisor) -> dict[str, Any]:
     return {
         "time_s": time.time(), "step": learn["step"], "moves": total("moves"), "written": total("written"),
         "age_median_s": mean("age_median_s"), "age_p95_s": mean("age_p95_s"),
-        "rss": {name: _rss_mb(child.process.pid) for name, child in supervisor.children.items()},
+        **{
+            kind: {name: look(f"/proc/{child.process.pid}") for name, child in supervisor.children.items()}
+            for kind, look in (("rss", _rss_mb), ("threads", _threads), ("files", _files))
+        },
     }
 
 
-def _rss_mb(pid: int) -> float:
-    with open(f"/proc/{pid}/statm", encoding="utf-8") as file:
+def _rss_mb(process: str) -> float:
+    with open(f"{process}/statm", encoding="utf-8") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def _threads(process: str) -> int:
+    return len(os.listdir(f"{process}/task"))
+
+
+def _files(process: str) -> int:
+    return len(os.listdir(f"{process}/fd"))
 
 
 def main() -> int:

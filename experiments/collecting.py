@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from tf_agents.agents import tf_agent
 from tf_agents.environments import py_environment
-from tf_agents.policies import py_tf_eager_policy, random_tf_policy, tf_policy
+from tf_agents.policies import random_tf_policy, tf_policy
 from tf_agents.trajectories import trajectory
 
 from experiments.baselines import StockObserver, UniformReplay
@@ -17,6 +17,7 @@ from experiments.run_config import REPLAY, RunConfig
 from infonodes.agent import InfoNodeAgent
 from infonodes.environments import snapshots
 from infonodes.modes import Modes
+from infonodes.py_policy import PackedPyPolicy
 from infonodes.replay import CostPrioritizedReplay, FifoReplay, LocalReplay
 from infonodes.replay.observer import ReplayObserver
 
@@ -86,14 +87,14 @@ class Collector:
           observer: Sees every transition, resets too.
         """
         self._env, self._observer = env, observer
-        self._policy: Optional[py_tf_eager_policy.PyTFEagerPolicy] = None
+        self._policy: Optional[PackedPyPolicy] = None
         self._time_step = env.reset()
         self._state: Any = ()
         self._return, self._length = 0.0, 0
 
     def use(self, policy: tf_policy.TFPolicy) -> None:
         """Goes on with another policy over the same nodes."""
-        self._policy = py_tf_eager_policy.PyTFEagerPolicy(policy, use_tf_function=True)
+        self._policy = PackedPyPolicy(policy)
         if self._state == ():
             self._state = self._policy.get_initial_state(1)
 

@@ -5,11 +5,11 @@ import dataclasses
 from typing import Callable
 
 import numpy as np
-import tensorflow as tf
 from tf_agents.environments import batched_py_environment, py_environment
-from tf_agents.policies import py_tf_eager_policy, tf_policy
+from tf_agents.policies import tf_policy
 
 from experiments.errors import RunError
+from infonodes.py_policy import PackedPyPolicy
 
 # An episode longer than this has no end.
 MOST_TICKS = 20_000
@@ -55,7 +55,7 @@ class Evaluator:
         """
         self._envs = [make_env() for _ in range(episodes)]
         self._batched = batched_py_environment.BatchedPyEnvironment(self._envs, multithreading=False)
-        self._policy = py_tf_eager_policy.PyTFEagerPolicy(policy, use_tf_function=True, batch_time_steps=False)
+        self._policy = PackedPyPolicy(policy, batch_time_steps=False)
         self._seed = seed
 
     def run(self, step: int, on_tick: Callable[[], None] = lambda: None) -> Evaluation:
@@ -77,7 +77,7 @@ class Evaluator:
         for _ in range(MOST_TICKS):
             on_tick()
             chosen = self._policy.action(time_step, state)
-            time_step = self._batched.step(tf.nest.map_structure(np.asarray, chosen.action))
+            time_step = self._batched.step(chosen.action)
             state = chosen.state
             returns += playing * time_step.reward
             lengths += playing

@@ -9,11 +9,11 @@ import pytest
 CORE = pathlib.Path(__file__).parents[1] / "core"
 # A module may import its own layer and those before it.
 LAYERS = (
-    ("types", "modes", "packing", "rewards"),
+    ("types", "modes", "packing", "wire", "rewards"),
     ("networks", "rules", "drawing", "environments", "replay", "checkpoints"),
     ("info_nodes",),
     ("graph",),
-    ("policy",),
+    ("policy", "py_policy", "driver"),
     ("agent",),
     ("presets",),
     ("testing",),

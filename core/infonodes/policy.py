@@ -53,6 +53,12 @@ class InfoNodePolicy(tf_policy.TFPolicy):
     drawn from TensorFlow's global generator when a fresh state is made and carried from
     then on, so that a run is fixed by `tf.random.set_seed` and resumes with its state. A
     greedy tick does not depend on it.
+
+    Attributes:
+      graph: The bound nodes.
+      modes: The switches.
+      cost_tree: How node costs sum up.
+      jit_compile: Whether the tick is compiled with XLA.
     """
 
     def __init__(
@@ -104,6 +110,7 @@ class InfoNodePolicy(tf_policy.TFPolicy):
         })
         if jit_compile is None:
             jit_compile = graph.stateless
+        self.jit_compile = jit_compile
         self._run = tf.function(self._run_tick, jit_compile=jit_compile, autograph=False)
         super().__init__(
             time_step_spec,

@@ -39,6 +39,7 @@ def _calls_to_a_dead_server():
         server.wait()
     return address, dict(
         write=lambda: _write(observer),
+        write_on=lambda: [_write(observer) for _ in range(1200)],
         flush=observer.flush,
         flush_soon=lambda: observer.flush(0.1),
         size=lambda: replay.size,

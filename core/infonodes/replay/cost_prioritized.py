@@ -223,7 +223,7 @@ class CostPrioritizedReplay(Replay):
         return priorities.priority(costs, self._exponent, self._uniform_fraction, mean)
 
     def _add_importance_weight(self, sample: reverb.ReplaySample) -> tuple:
-        info, data = sample.info, sample.data
+        info, data = sample.info, self._wire.decode(sample.data["frames"])
         weight = priorities.importance_weights(info.probability, info.table_size, self._beta)
         weight = tf.cast(weight, tf.float32)[:, None]  # [B, 1]
         weight = tf.tile(weight, [1, self.sequence_length])  # [B, L], as data converters want

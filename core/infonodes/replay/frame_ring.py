@@ -1,12 +1,9 @@
-"""Frames in numpy arrays that are written over in turn."""
+"""Frames in one array that is written over in turn."""
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-import tree
-
-from infonodes.types import Spec
 
 
 class FrameRing:
@@ -17,54 +14,47 @@ class FrameRing:
     Attributes:
       capacity: Frames kept.
       count: Frames added since the beginning.
-      paths: Names of the leaves.
     """
 
-    def __init__(self, data_spec: Spec, capacity: int):
+    def __init__(self, size: int, capacity: int):
         """Builds an empty ring.
 
         Args:
-          data_spec: A nest of `TensorSpec`s of one frame.
+          size: Bytes of a frame.
           capacity: Frames kept.
         """
-        found = tree.flatten_with_path(data_spec)
-        self.paths = ["/".join(str(p) for p in path) for path, _ in found]
         self.capacity, self.count = capacity, 0
         # Zeroed memory is not taken from the system before it is written.
-        self._leaves = [np.zeros([capacity, *s.shape], s.dtype.as_numpy_dtype) for _, s in found]
+        self._frames = np.zeros([capacity, size], np.uint8)
 
-    def add(self, leaves: list[np.ndarray]) -> int:
+    def add(self, frame: np.ndarray) -> int:
         """Adds a frame and returns its number; the frame `capacity` before it is gone.
 
         Args:
-          leaves: In the order of `paths`.
+          frame: uint8 `[size]`.
         """
-        slot = self.count % self.capacity
-        for ring, leaf in zip(self._leaves, leaves):
-            ring[slot] = leaf
+        self._frames[self.count % self.capacity] = frame
         self.count += 1
         return self.count - 1
 
-    def take(self, numbers: np.ndarray) -> list[np.ndarray]:
+    def take(self, numbers: np.ndarray) -> np.ndarray:
         """Returns copies of frames.
 
         Args:
           numbers: `[...]`, of frames that are kept.
 
         Returns:
-          Leaves `[..., *shape]`.
+          uint8 `[..., size]`.
         """
-        return [ring[numbers % self.capacity] for ring in self._leaves]
+        return self._frames[numbers % self.capacity]
 
     def get_state(self, oldest: int) -> dict[str, Any]:
         """Returns the frames from number `oldest` on."""
         numbers = np.arange(max(oldest, self.count - self.capacity, 0), self.count)
-        return {"count": self.count, "capacity": self.capacity, "leaves": self.take(numbers)}
+        return {"count": self.count, "capacity": self.capacity, "frames": self.take(numbers)}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Takes the frames back, under their numbers."""
-        count, leaves = state["count"], state["leaves"]
-        slots = np.arange(count - len(leaves[0]), count) % self.capacity
-        for ring, saved in zip(self._leaves, leaves):
-            ring[slots] = saved
+        count, frames = state["count"], state["frames"]
+        self._frames[np.arange(count - len(frames), count) % self.capacity] = frames
         self.count = count

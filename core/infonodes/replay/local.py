@@ -5,7 +5,6 @@ from typing import Any, NamedTuple, Optional
 
 import gin
 import numpy as np
-import tree
 from tf_agents.trajectories import trajectory as trajectory_lib
 
 from infonodes.replay import priorities
@@ -16,6 +15,7 @@ from infonodes.replay.local_writer import LocalClient
 from infonodes.replay.observer import ReplayObserver
 from infonodes.replay.windows import WindowWriter
 from infonodes.types import Spec
+from infonodes.wire import Wire
 
 # Of all observers together.
 _MOST_ENVIRONMENTS = 64
@@ -96,10 +96,10 @@ class LocalReplay:
                 f"LocalReplay: expected sequence_length, stride and max_size of 1 or more, got "
                 f"{sequence_length}, {stride} and {max_size}"
             )
-        check = FrameCheck(data_spec)
-        if draws == "by_cost" and "policy_info/cost" not in check.paths:
+        self._wire = Wire(data_spec)
+        if draws == "by_cost" and "policy_info/cost" not in self._wire.paths:
             raise ReplayFault(
-                f"LocalReplay: data_spec.policy_info: expected a 'cost' to draw by, got leaves {check.paths}; use "
+                f"LocalReplay: data_spec.policy_info: expected a 'cost' to draw by, got leaves {self._wire.paths}; use "
                 "draws='uniform', or an agent's collect_data_spec whose policy puts it there"
             )
         self.data_spec, self.sequence_length, self.draws = data_spec, sequence_length, draws
@@ -109,7 +109,7 @@ class LocalReplay:
         # An episode of one move has two frames and one window. While a window is open, every
         # environment may add its length of frames; windows may so end in another order than they began.
         self._slack = _MOST_ENVIRONMENTS * (sequence_length + 1)
-        self._ring = FrameRing(data_spec, (stride + 1) * max_size + 2 * self._slack)
+        self._ring = FrameRing(self._wire.size, (stride + 1) * max_size + 2 * self._slack)
         self._windows = np.zeros([max_size, sequence_length], np.int64)
         self._raised = np.ones([max_size], np.float64)
         self._first, self._next = 0, 0  # Windows first … next - 1 are stored, at their number modulo max_size.
@@ -156,8 +156,7 @@ class LocalReplay:
             raise ReplayFault(f"LocalReplay: {batch_size} windows asked for, {self.size} stored; collect more first")
         keys, probability = self._draw(batch_size)
         slots = keys % self._max_size
-        frames = self._ring.take(self._windows[slots])
-        trajectory = tree.unflatten_as(self.data_spec, frames)
+        trajectory = self._wire.form(self._wire.decode_arrays(self._ring.take(self._windows[slots])))
         sizes = np.full(batch_size, self.size, np.int64)
         info = LocalInfo(keys, probability, sizes, self._raised[slots])
         if self.draws == "in_order":
@@ -208,7 +207,7 @@ class LocalReplay:
         open_frames = [writer.oldest_frame for o in self._observers for writer in o.writers]
         oldest = min([int(oldest), *(frame for frame in open_frames if frame is not None)])
         return {
-            "leaves": self._ring.paths,
+            "leaves": self._wire.contents,
             "limits": [self._max_size, self.sequence_length, self._stride, self.draws],
             "rng": self._rng.bit_generator.state,
             "first": self._first,
@@ -227,7 +226,7 @@ class LocalReplay:
         """
         limits = [self._max_size, self.sequence_length, self._stride, self.draws]
         for what, saved, now in (
-            ("leaves", state["leaves"], self._ring.paths),
+            ("leaves", state["leaves"], self._wire.contents),
             ("[max_size, sequence_length, stride, draws]", state["limits"], limits),
             ("observers", len(state["observers"]), len(self._observers)),
         ):
@@ -264,9 +263,9 @@ class LocalReplay:
         # A window is stored with its cost itself: probabilities are worked out when drawing.
         return WindowWriter(client, "local", self.sequence_length, self._stride, self._pad, lambda cost: cost, 1.0)
 
-    def add_frame(self, leaves: list[np.ndarray]) -> int:
+    def add_frame(self, frame: np.ndarray) -> int:
         """Keeps a frame and returns its number; windows about to lose frames go."""
-        number = self._ring.add(leaves)
+        number = self._ring.add(frame)
         lost = number - self._ring.capacity + self._slack
         while self.size and self._windows[self._first % self._max_size][0] <= lost:
             self._first += 1  # Its frames are about to be written over.

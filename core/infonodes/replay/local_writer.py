@@ -9,8 +9,8 @@ import numpy as np
 class Store(Protocol):
     """Where frames and windows go."""
 
-    def add_frame(self, leaves: list[np.ndarray]) -> int:
-        """Keeps a frame and returns its number."""
+    def add_frame(self, frame: np.ndarray) -> int:
+        """Keeps a frame's bytes and returns its number."""
 
     def add_window(self, frames: list[int], cost: float) -> None:
         """Keeps a window of frames, by their numbers, of this mean cost."""
@@ -41,9 +41,9 @@ class LocalWriter:
         self._store, self._keep = store, keep
         self.history: list[list[int]] = [[]]
 
-    def append(self, leaves: list[np.ndarray]) -> None:
-        """Keeps a frame."""
-        self.history[0].append(self._store.add_frame(leaves))
+    def append(self, columns: list[np.ndarray]) -> None:
+        """Keeps a frame, which is one column."""
+        self.history[0].append(self._store.add_frame(columns[0]))
         del self.history[0][: -self._keep]
 
     def create_item(self, table: str, priority: float, window: list[list[int]]) -> None:

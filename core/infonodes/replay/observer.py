@@ -3,7 +3,6 @@ from __future__ import annotations
 
 from typing import Any, Callable, Optional
 
-import numpy as np
 from tf_agents.trajectories import trajectory as trajectory_lib
 
 from infonodes.replay.faults import ReplayFault
@@ -26,21 +25,25 @@ class ReplayObserver:
         check: FrameCheck,
         make_writer: Callable[[], WindowWriter],
         batch_size: Optional[int] = None,
+        write_every: int = 1,
     ):
         """Opens a writer for each environment.
 
         Args:
-          check: Flattens and checks frames.
+          check: Checks frames and turns them into bytes.
           make_writer: Returns a writer.
           batch_size: B of a batched environment; None if frames have no batch dimension.
+          write_every: Frames that are checked before they are written together.
         """
         self._check = check
+        self._write_every = write_every
+        self._held: list[tuple] = []
         self._batch_size = batch_size
         self.writers = [make_writer() for _ in range(batch_size or 1)]
-        self._step = check.paths.index("step_type")
-        self._next = check.paths.index("next_step_type")
+        self._step = check.wire.paths.index("step_type")
+        self._next = check.wire.paths.index("next_step_type")
         cost = "policy_info/cost"
-        self._cost = check.paths.index(cost) if cost in check.paths else None
+        self._cost = check.wire.paths.index(cost) if cost in check.wire.paths else None
 
     def __call__(self, trajectory: trajectory_lib.Trajectory) -> None:
         """Writes one frame, or one frame of each environment.
@@ -55,22 +58,38 @@ class ReplayObserver:
         """
         outer = () if self._batch_size is None else (self._batch_size,)
         try:
-            leaves = self._check.flatten(trajectory, outer)
+            data = self._check.encode(trajectory, outer)
         except ReplayFault:
             self.discard()
             raise
-        rows = [leaves] if not outer else [[x[b] for x in leaves] for b in range(outer[0])]
-        all_finite = self._check.find_nonfinite(leaves) is None
+        leaves = self._check.wire.decode_arrays(data)
+        all_finite = self._check.wire.is_finite(data)
         fault = None
-        for b, (row, writer) in enumerate(zip(rows, self.writers)):
-            bad = None if all_finite else self._check.find_nonfinite(row)
-            if bad is None:
-                self._write(writer, row)
+        for b, writer in enumerate(self.writers):
+            at: Any = b if outer else ()
+            row = data[at]
+            if all_finite or self._check.wire.is_finite(row):
+                cost = 0.0 if self._cost is None else float(leaves[self._cost][at])
+                self._held.append((writer, row, int(leaves[self._step][at]), int(leaves[self._next][at]), cost))
                 continue
+            self.drain()
             writer.discard()
-            fault = fault or self._describe(bad, row, trajectory.policy_info, b)
+            where = f"environment {b}: " if outer else ""
+            fault = fault or where + self._check.describe_nonfinite(row, trajectory.policy_info)
+        if len(self._held) >= self._write_every * len(self.writers):
+            self.drain()
         if fault is not None:
             raise ReplayFault(fault)
+
+    def drain(self) -> None:
+        """Writes the frames held back by `write_every`.
+
+        Raises:
+          ReplayTimeout: if the server does not take what is due.
+        """
+        held, self._held = self._held, []
+        for writer, *frame in held:
+            writer.write(*frame)
 
     @property
     def written(self) -> int:
@@ -86,11 +105,13 @@ class ReplayObserver:
         Raises:
           ReplayTimeout: if it took longer.
         """
+        self.drain()
         for writer in self.writers:
             writer.flush(timeout_s)
 
     def discard(self) -> None:
         """Drops the open episodes, as after a crash of the environment."""
+        self.drain()
         for writer in self.writers:
             writer.discard()
 
@@ -106,11 +127,13 @@ class ReplayObserver:
 
     def use(self, client: Any) -> None:
         """Goes on with another client; episodes that are open are dropped."""
+        self.drain()
         for writer in self.writers:
             writer.use(client)
 
     def get_state(self) -> list[Any]:
         """Returns the open episodes; of a `LocalReplay` only."""
+        self.drain()
         return [writer.get_state() for writer in self.writers]
 
     def set_state(self, state: list[Any]) -> None:
@@ -131,18 +154,10 @@ class ReplayObserver:
           ReplayTimeout: if the server does not take what is pending.
         """
         fault = None
-        for writer in self.writers:
+        for end in (self.drain, *[writer.close for writer in self.writers]):
             try:
-                writer.close()
+                end()
             except ReplayFault as error:
                 fault = fault or error
         if fault is not None:
             raise fault
-
-    def _write(self, writer: WindowWriter, row: list[np.ndarray]) -> None:
-        cost = 0.0 if self._cost is None else float(row[self._cost])
-        writer.write(row, int(row[self._step]), int(row[self._next]), cost)
-
-    def _describe(self, bad: int, row: list[np.ndarray], policy_info: object, b: int) -> str:
-        where = "" if self._batch_size is None else f"environment {b}: "
-        return where + self._check.describe_nonfinite(bad, np.asarray(row[bad]), policy_info)

@@ -21,6 +21,8 @@ class FifoReplay(Replay):
     Security: see `Replay`: the server is open to whoever reaches its port.
     """
 
+    _is_queue = True
+
     def __init__(
         self,
         data_spec: Spec,
@@ -84,6 +86,6 @@ class FifoReplay(Replay):
         samples = self._samples(workers=1, in_flight=1, stop_after_s=stop_after_s)
         return (
             samples.batch(batch_size, drop_remainder=stop_after_s is None)
-            .map(lambda sample: (sample.data, sample.info))
+            .map(lambda sample: (self._wire.decode(sample.data["frames"]), sample.info))
             .prefetch(prefetch)
         )

@@ -239,7 +239,7 @@ def _saved_sizes(folder: str) -> dict[str, int]:
 def _describe(info: Any) -> dict[str, Any]:
     """Returns what fixes a table, as JSON holds it."""
     limiter = info.rate_limiter_info
-    leaves = tree.flatten_with_path(info.signature) if info.signature is not None else []
+    leaves = tree.flatten(info.signature) if info.signature is not None else []
     return {
         "max_size": info.max_size,
         "max_times_sampled": info.max_times_sampled,
@@ -248,8 +248,7 @@ def _describe(info: Any) -> dict[str, Any]:
         "samples_per_insert": limiter.samples_per_insert,
         "min_size_to_sample": limiter.min_size_to_sample,
         "signature": [
-            ["/".join(map(str, path)), spec.dtype.name, [-1 if d is None else d for d in spec.shape]]
-            for path, spec in leaves
+            [spec.name, spec.dtype.name, [-1 if d is None else d for d in spec.shape]] for spec in leaves
         ],
     }
 
