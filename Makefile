@@ -43,6 +43,7 @@ bench: $(VENV)/.installed
 	$(PYTHON) -m experiments.inverse_goal || failed=1; \
 	$(PYTHON) -m experiments.ablations || failed=1; \
 	$(PYTHON) -m experiments.bench_speed || failed=1; \
+	$(PYTHON) -m experiments.bench_driver || failed=1; \
 	for task in cartpole acrobot mountain_car; do \
 	  $(PYTHON) -m experiments.synaptic --task=$$task || failed=1; \
 	done; \

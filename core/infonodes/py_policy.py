@@ -12,7 +12,7 @@ from tf_agents.trajectories import policy_step as ps
 from tf_agents.trajectories import time_step as ts
 
 from infonodes.types import Nest
-from infonodes.wire import Wire
+from infonodes.wire import Wire, former
 
 
 class PackedPyPolicy(py_policy.PyPolicy):
@@ -29,8 +29,8 @@ class PackedPyPolicy(py_policy.PyPolicy):
     policy itself.
 
     `action` takes arrays, `[B, ...]` unless `batch_time_steps`, and returns arrays, but for the state, which stays as
-    it is, `[B, ...]`. It raises ValueError for a time step that does not fit its spec, naming the leaf, and for a
-    seed: the policy's state, or TensorFlow's generator, has it.
+    it is, `[B, ...]`. It raises ValueError for a time step or a state that does not fit its spec, naming the leaf, for
+    a state that is not finite, and for a seed: the policy's state, or TensorFlow's generator, has it.
 
     Attributes:
       policy: What is wrapped.
@@ -55,7 +55,10 @@ class PackedPyPolicy(py_policy.PyPolicy):
         self._seen = Wire(policy.time_step_spec)
         self._chosen = Wire((policy.action_spec, policy.info_spec))
         self._calls: dict[int, Any] = {}
-        self._returned: Nest = ()
+        self._form_state = former(policy.policy_state_spec)
+        # The state of the last step, and its leaves: what comes back unchanged needs no check.
+        self._returned: Nest = None
+        self._flat: list[tf.Tensor] = []
 
     def _get_initial_state(self, batch_size: Optional[int]) -> Nest:
         return self.policy.get_initial_state(batch_size or 1)
@@ -74,18 +77,18 @@ class PackedPyPolicy(py_policy.PyPolicy):
         if batch not in self._calls:
             self._calls[batch] = self._trace(batch)
         if policy_state is not self._returned:
-            policy_state = self._checked(policy_state, batch)
+            self._flat = self._checked(policy_state, batch)
         call = self._calls[batch]
-        tensors = [tf.constant(seen if self._batched else seen[None]), *tf.nest.flatten(policy_state)]
+        tensors = [tf.constant(seen if self._batched else seen[None]), *self._flat]
         # Private, and TensorFlow is pinned: `call(*tensors)` matches signatures first, which takes as long again.
-        chosen, *state = call._call_flat(tensors, call.captured_inputs)  # pylint: disable=protected-access
+        chosen, *self._flat = call._call_flat(tensors, call.captured_inputs)  # pylint: disable=protected-access
         made = chosen.numpy()
         action, info = self._chosen.form(self._chosen.decode_arrays(made if self._batched else made[0]))
-        self._returned = tf.nest.pack_sequence_as(policy_state, state)
+        self._returned = self._form_state(iter(self._flat))
         return ps.PolicyStep(action, self._returned, info)
 
-    def _checked(self, policy_state: Nest, batch: int) -> Nest:
-        """Returns the state as tensors.
+    def _checked(self, policy_state: Nest, batch: int) -> list[tf.Tensor]:
+        """Returns the state's leaves as tensors.
 
         Raises:
           ValueError: if it does not fit the policy's spec, or is not finite.
@@ -106,7 +109,7 @@ class PackedPyPolicy(py_policy.PyPolicy):
                 )
             if leaf.dtype.is_floating and not np.isfinite(leaf).all():
                 raise ValueError(f"{where}: expected finite values, got NaN or infinity; begin with a fresh state")
-        return found
+        return tree.flatten(found)
 
     def _trace(self, batch: int) -> Any:
         """Returns the concrete function for this batch size: flat tensors in and out."""

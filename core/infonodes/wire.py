@@ -54,7 +54,7 @@ class Wire:
             self._begin[i], self.size = self.size, self.size + self._lengths[i]
         self.contents = ", ".join(f"{self.paths[i]} {self._dtypes[i]}{list(self._shapes[i])}" for i in self._order)
         self._floats = self._regions("f")
-        self._form = _form(spec)
+        self._form = former(spec)
 
     # -- arrays ------------------------------------------------------------------------------
 
@@ -74,11 +74,13 @@ class Wire:
 
     def decode_arrays(self, data: np.ndarray) -> list[np.ndarray]:
         """Returns the leaves of `[..., size]` in the order of `paths`, as views where they can be."""
-        outer = data.shape[:-1]
-        return [
-            data[..., begin:begin + length].view(dtype).reshape(outer + shape)
-            for begin, length, dtype, shape in zip(self._begin, self._lengths, self._dtypes, self._shapes)
-        ]
+        return [self.leaf(data, i) for i in range(len(self.paths))]
+
+    def leaf(self, data: np.ndarray, i: int) -> np.ndarray:
+        """Returns the leaf of `paths[i]`, as a view where it can be."""
+        begin = self._begin[i]
+        part = data[..., begin:begin + self._lengths[i]].view(self._dtypes[i])
+        return part.reshape(data.shape[:-1] + self._shapes[i])
 
     def form(self, leaves: list) -> Nest:
         """Returns leaves in the order of `paths` as a nest, of plain dicts."""
@@ -141,16 +143,16 @@ class Wire:
         return [(dtype, *region) for dtype, region in regions.items()]
 
 
-def _form(spec: Spec) -> Callable[[Iterator], Nest]:
-    """Returns a function that fills leaves into a nest like `spec`.
+def former(spec: Spec) -> Callable[[Iterator], Nest]:
+    """Returns a function that fills leaves, in the order of `tf.nest`, into a nest like `spec`, of plain dicts.
 
     It is what `tf.nest.pack_sequence_as` does, which takes 200 µs where `tf.Module` wrapped the dicts.
     """
     if isinstance(spec, dict):
-        parts = {key: _form(spec[key]) for key in sorted(spec)}
+        parts = {key: former(spec[key]) for key in sorted(spec)}
         return lambda leaves: {key: part(leaves) for key, part in parts.items()}
     if isinstance(spec, (list, tuple)):
-        members = [_form(part) for part in spec]
+        members = [former(part) for part in spec]
         if hasattr(spec, "_fields"):
             named: Any = getattr(spec, "__wrapped__", spec)
             return lambda leaves: type(named)(*[part(leaves) for part in members])

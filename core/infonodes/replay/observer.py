@@ -62,15 +62,17 @@ class ReplayObserver:
         except ReplayFault:
             self.discard()
             raise
-        leaves = self._check.wire.decode_arrays(data)
+        step_type, following = (self._check.wire.leaf(data, i) for i in (self._step, self._next))
+        cost = None if self._cost is None else self._check.wire.leaf(data, self._cost)
         all_finite = self._check.wire.is_finite(data)
         fault = None
         for b, writer in enumerate(self.writers):
             at: Any = b if outer else ()
             row = data[at]
             if all_finite or self._check.wire.is_finite(row):
-                cost = 0.0 if self._cost is None else float(leaves[self._cost][at])
-                self._held.append((writer, row, int(leaves[self._step][at]), int(leaves[self._next][at]), cost))
+                self._held.append((
+                    writer, row, int(step_type[at]), int(following[at]), 0.0 if cost is None else float(cost[at])
+                ))
                 continue
             self.drain()
             writer.discard()
