@@ -48,12 +48,16 @@ def curves(
     """
     figure, axes = _figure(title)
     axes.set(xlabel=x_label)
-    for name, (steps, middle, low, high) in variants.items():
-        (line,) = axes.plot(steps, middle, label=name)
+    for number, (name, (steps, middle, low, high)) in enumerate(variants.items()):
+        # After ten, colours come again, in dashes.
+        (line,) = axes.plot(steps, middle, "-" if number < 10 else "--", label=name)
         axes.fill_between(steps, low, high, color=line.get_color(), alpha=0.15)
     if bar is not None:
         axes.axhline(bar, color="#777777", linestyle=":", label=f"bar {bar:g}")
-    axes.legend(loc="best", fontsize="small")
+    if len(variants) > 6:
+        figure.legend(loc="outside right upper", fontsize="small")
+    else:
+        axes.legend(loc="best", fontsize="small")
     figure.savefig(path, dpi=110)
 
 
