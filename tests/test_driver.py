@@ -16,6 +16,7 @@ from infonodes.modes import Modes
 from infonodes.py_policy import PackedPyPolicy
 from infonodes.replay import CostPrioritizedReplay, ReplayFault
 from infonodes.testing.fakes import FakeEnvironment
+from tests.straddling import assert_none_straddles
 
 LENGTH = 10
 
@@ -204,10 +205,7 @@ def test_no_window_straddles_a_failure(agent):
         strict.run(env.reset())
         strict.flush()
         batch, _ = next(iter(replay.dataset(256)))
-        kinds, following = batch.step_type.numpy(), batch.next_step_type.numpy()
-        repeated = (kinds[:, :-1] == ts.StepType.LAST) & (kinds[:, 1:] == ts.StepType.LAST)
-        assert (repeated | (following[:, :-1] == kinds[:, 1:])).all()
-        assert not (kinds[:, 1:] == ts.StepType.FIRST).any()
+        assert_none_straddles(batch)
 
 
 def test_it_gives_up_after_as_many_failures_as_it_may(agent):

@@ -15,9 +15,17 @@ from infonodes.info_nodes.info_node import InfoNode
 from infonodes.modes import Modes
 from infonodes.policy import InfoNodePolicy, obs2dict
 from infonodes.rewards import CostTree
-from infonodes.types import ENVIRONMENT, SUPPLIER, Experience, GraphError, Nest, NodeLoss, Spec, State
-
-IMPORTANCE_WEIGHT = "importance_weight"
+from infonodes.types import (
+    ENVIRONMENT,
+    IMPORTANCE_WEIGHT,
+    SUPPLIER,
+    Experience,
+    GraphError,
+    Nest,
+    NodeLoss,
+    Spec,
+    State,
+)
 
 
 class Update(NamedTuple):

@@ -76,10 +76,9 @@ class PackedPyPolicy(py_policy.PyPolicy):
             policy_state = self._get_initial_state(batch)
         if batch not in self._calls:
             self._calls[batch] = self._trace(batch)
-        if policy_state is not self._returned:
-            self._flat = self._checked(policy_state, batch)
+        state = self._flat if policy_state is self._returned else self._checked(policy_state, batch)
         call = self._calls[batch]
-        tensors = [tf.constant(seen if self._batched else seen[None]), *self._flat]
+        tensors = [tf.constant(seen if self._batched else seen[None]), *state]
         # Private, and TensorFlow is pinned: `call(*tensors)` matches signatures first, which takes as long again.
         chosen, *self._flat = call._call_flat(tensors, call.captured_inputs)  # pylint: disable=protected-access
         made = chosen.numpy()

@@ -22,6 +22,8 @@ State = dict[str, Nest]
 
 # The reserved parent of sensors and the reserved control of actuators.
 ENVIRONMENT = "environment"
+# What replays that weigh their samples add to `policy_info`, and `agent.train` applies.
+IMPORTANCE_WEIGHT = "importance_weight"
 # The reserved parent of organs: their supplier as it was before the pass. No node can have this name.
 SUPPLIER = "supplier:"
 

@@ -53,7 +53,7 @@ class Wire:
         for i in self._order:
             self._begin[i], self.size = self.size, self.size + self._lengths[i]
         self.contents = ", ".join(f"{self.paths[i]} {self._dtypes[i]}{list(self._shapes[i])}" for i in self._order)
-        self._floats = self._regions("f")
+        self._floats = self._float_regions()
         self._form = former(spec)
 
     # -- arrays ------------------------------------------------------------------------------
@@ -133,11 +133,11 @@ class Wire:
         width = self._dtypes[i].itemsize
         return tf.bitcast(tf.reshape(row, [*shape, width] if width > 1 else shape), self._types[i])
 
-    def _regions(self, kind: str) -> list[tuple[np.dtype, int, int]]:
-        """Returns (dtype, begin, end) of each dtype of this kind."""
+    def _float_regions(self) -> list[tuple[np.dtype, int, int]]:
+        """Returns (dtype, begin, end) of each dtype of floats."""
         regions: dict[np.dtype, tuple[int, int]] = {}
         for i in self._order:
-            if self._dtypes[i].kind == kind:
+            if self._dtypes[i].kind == "f":
                 begin, _ = regions.get(self._dtypes[i], (self._begin[i], 0))
                 regions[self._dtypes[i]] = begin, self._begin[i] + self._lengths[i]
         return [(dtype, *region) for dtype, region in regions.items()]

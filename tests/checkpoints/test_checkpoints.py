@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from infonodes.checkpoints import CheckpointDamaged, CheckpointFault, CheckpointMismatch, Checkpoints, nests
+from tests.damage import flip, truncate
 
 
 def restored(folder, **arguments):
@@ -90,18 +91,6 @@ def test_a_mismatch_lists_what_differs_and_restores_nothing(tmp_path, arguments,
     for word in words:
         assert word in str(caught.value)
     assert [v.numpy().tolist() for v in case.net.variables] == before and case.notes.text == ""
-
-
-def truncate(path):
-    os.truncate(path, os.path.getsize(path) // 2)
-
-
-def flip(path):
-    with open(path, "r+b") as file:
-        file.seek(os.path.getsize(path) // 2)
-        byte = file.read(1)[0]
-        file.seek(-1, os.SEEK_CUR)
-        file.write(bytes([byte ^ 1]))
 
 
 def empty(path):

@@ -9,13 +9,13 @@ import pytest
 import tensorflow as tf
 from tf_agents.environments import suite_gym, wrappers
 from tf_agents.specs import tensor_spec
-from tf_agents.trajectories import time_step as ts
 
 from experiments import settings
 from experiments.evaluation import Evaluator
 from infonodes import presets
 from infonodes.driver import PackedDriver
 from infonodes.replay import CostPrioritizedReplay
+from tests.straddling import assert_none_straddles
 
 ITERATIONS, ACTORS, STEPS = 5, 4, 400
 
@@ -61,10 +61,7 @@ def test_four_actors_live_on():
             assert driver.faults > 0
         assert replay.size == sum(d.observers[0].written for d in drivers) > ACTORS * ITERATIONS * STEPS / 2
         for batch, _ in replay.dataset(500).take(4):
-            kinds, following = batch.step_type.numpy(), batch.next_step_type.numpy()
-            repeated = (kinds[:, :-1] == ts.StepType.LAST) & (kinds[:, 1:] == ts.StepType.LAST)
-            assert (repeated | (following[:, :-1] == kinds[:, 1:])).all()
-            assert not (kinds[:, 1:] == ts.StepType.FIRST).any()
+            assert_none_straddles(batch)
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from infonodes.checkpoints import CheckpointFault, Checkpoints
 from infonodes.replay import CostPrioritizedReplay, FifoReplay, ReplayFault
+from tests.damage import flip, truncate
 
 
 def contents(replay, batches=30):
@@ -83,20 +84,8 @@ def test_another_servers_table_is_not_saved(data_spec, tmp_path):
 # -- bar 15 ------------------------------------------------------------------------------------
 
 
-def truncate(path):
-    os.truncate(path, os.path.getsize(path) // 2)
-
-
-def flip(path):
-    with open(path, "r+b") as file:
-        file.seek(os.path.getsize(path) // 2)
-        byte = file.read(1)[0]
-        file.seek(-1, os.SEEK_CUR)
-        file.write(bytes([byte ^ 255]))
-
-
 @pytest.mark.parametrize("damage, file", [
-    (truncate, "chunks.tfrecord"), (flip, "chunks.tfrecord"), (truncate, "items.tfrecord"),
+    (truncate, "chunks.tfrecord"), (lambda path: flip(path, mask=255), "chunks.tfrecord"), (truncate, "items.tfrecord"),
     (lambda path: os.truncate(path, 0), "chunks.tfrecord"), (os.remove, "chunks.tfrecord"), (os.remove, "DONE"),
 ])
 def test_a_damaged_table_is_never_an_empty_one(data_spec, make_episode, fill, tmp_path, caplog, damage, file):

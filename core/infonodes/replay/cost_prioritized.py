@@ -11,9 +11,7 @@ from infonodes.replay import priorities
 from infonodes.replay.base import Replay
 from infonodes.replay.faults import ReplayFault
 from infonodes.replay.scale import CostScale
-from infonodes.types import Spec
-
-IMPORTANCE_WEIGHT = "importance_weight"
+from infonodes.types import IMPORTANCE_WEIGHT, Spec
 
 
 @gin.configurable(module="infonodes")
@@ -88,14 +86,7 @@ class CostPrioritizedReplay(Replay):
                 "CostPrioritizedReplay: data_spec.policy_info: expected a dict with a scalar "
                 f"'cost', got {info}; use an agent's collect_data_spec whose policy puts it there"
             )
-        for name, value, top in (
-            ("exponent", exponent, 1.0), ("uniform_fraction", uniform_fraction, 1.0),
-            ("beta", beta, 1.0),
-        ):
-            if not 0.0 <= value <= top:
-                raise ReplayFault(
-                    f"CostPrioritizedReplay: {name}: expected 0 to {top:g}, got {value}"
-                )
+        priorities.check_options("CostPrioritizedReplay", exponent, uniform_fraction, beta)
         self._exponent = exponent
         self._uniform_fraction = uniform_fraction
         self._beta = beta

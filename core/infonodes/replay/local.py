@@ -14,14 +14,13 @@ from infonodes.replay.frames import Explain, FrameCheck
 from infonodes.replay.local_writer import LocalClient
 from infonodes.replay.observer import ReplayObserver
 from infonodes.replay.windows import WindowWriter
-from infonodes.types import Spec
+from infonodes.types import IMPORTANCE_WEIGHT, Spec
 from infonodes.wire import Wire
 
 # Of all observers together.
 _MOST_ENVIRONMENTS = 64
 
 DRAWS = ("by_cost", "uniform", "in_order")
-IMPORTANCE_WEIGHT = "importance_weight"
 
 
 class LocalInfo(NamedTuple):
@@ -88,9 +87,7 @@ class LocalReplay:
         """
         if draws not in DRAWS:
             raise ReplayFault(f"LocalReplay: draws: expected one of {DRAWS}, got {draws!r}")
-        for name, value in (("exponent", exponent), ("uniform_fraction", uniform_fraction), ("beta", beta)):
-            if not 0.0 <= value <= 1.0:
-                raise ReplayFault(f"LocalReplay: {name}: expected 0 to 1, got {value}")
+        priorities.check_options("LocalReplay", exponent, uniform_fraction, beta)
         if sequence_length < 1 or stride < 1 or max_size < 1:
             raise ReplayFault(
                 f"LocalReplay: expected sequence_length, stride and max_size of 1 or more, got "

@@ -21,12 +21,31 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from infonodes.replay.faults import ReplayFault
+
 # Reverb's table worker dies of a negative priority, every probability becomes NaN with an
 # infinite one, and its sum tree is rebuilt at each operation from 1e9 up.
 MIN_PRIORITY = 1e-6
 MAX_PRIORITY = 1e6
 
 Values = Any  # float, np.ndarray or tf.Tensor.
+
+
+def check_options(owner: str, exponent: float, uniform_fraction: float, beta: float) -> None:
+    """Refuses options outside [0, 1].
+
+    Args:
+      owner: Whose they are, for the message.
+      exponent: a.
+      uniform_fraction: u.
+      beta: Exponent of the importance weights.
+
+    Raises:
+      ReplayFault: naming the option.
+    """
+    for name, value in (("exponent", exponent), ("uniform_fraction", uniform_fraction), ("beta", beta)):
+        if not 0.0 <= value <= 1.0:
+            raise ReplayFault(f"{owner}: {name}: expected 0 to 1, got {value}")
 
 
 def clamp(values: Values) -> Values:

@@ -119,8 +119,7 @@ class WindowWriter:
         if self._writer is None:
             return
         writer, self._writer = self._writer, None
-        self._frames = 0
-        self._costs.clear()
+        self.discard()
         try:
             self._wait(lambda ms: writer.end_episode(timeout_ms=ms), "closing a writer")
         finally:
