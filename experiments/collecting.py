@@ -15,6 +15,7 @@ from experiments.baselines import StockObserver, UniformReplay
 from experiments.errors import RunError
 from experiments.run_config import REPLAY, RunConfig
 from infonodes.agent import InfoNodeAgent
+from infonodes.eager_leak import plug
 from infonodes.environments import snapshots
 from infonodes.modes import Modes
 from infonodes.py_policy import PackedPyPolicy
@@ -218,13 +219,13 @@ class Updater:
     def _update_once(self) -> None:
         if isinstance(self._replay, LocalReplay):
             experience, info = self._replay.sample(self._batch_size)
-            self._found, cost = self._learn_once(experience)
+            self._found, cost = plug(self._learn_once(experience))
             if self._observer is None and cost is not None:
                 self._replay.update_priorities(info, cost.numpy())
             return
         if self._batches is None:
             self._batches = iter(self._replay.dataset(self._batch_size))
-        self._found = self._step()
+        self._found = plug(self._step())
 
     def _update(self) -> tf.Tensor:
         assert self._batches is not None

@@ -11,6 +11,7 @@ from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import policy_step as ps
 from tf_agents.trajectories import time_step as ts
 
+from infonodes.eager_leak import plug
 from infonodes.types import Nest
 from infonodes.wire import Wire, former
 
@@ -78,9 +79,9 @@ class PackedPyPolicy(py_policy.PyPolicy):
             self._calls[batch] = self._trace(batch)
         state = self._flat if policy_state is self._returned else self._checked(policy_state, batch)
         call = self._calls[batch]
-        tensors = [tf.constant(seen if self._batched else seen[None]), *state]
+        tensors = [plug(tf.constant(seen if self._batched else seen[None])), *state]
         # Private, and TensorFlow is pinned: `call(*tensors)` matches signatures first, which takes as long again.
-        chosen, *self._flat = call._call_flat(tensors, call.captured_inputs)  # pylint: disable=protected-access
+        chosen, *self._flat = plug(call._call_flat(tensors, call.captured_inputs))  # pylint: disable=protected-access
         made = chosen.numpy()
         action, info = self._chosen.form(self._chosen.decode_arrays(made if self._batched else made[0]))
         self._returned = self._form_state(iter(self._flat))

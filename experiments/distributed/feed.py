@@ -8,6 +8,8 @@ from typing import Any, Callable, Optional
 
 import tensorflow as tf
 
+from infonodes.eager_leak import plug
+
 
 class Feed:
     """Reads a dataset in a thread: TensorFlow's own wait for the next element has no end.
@@ -52,7 +54,7 @@ class Feed:
         try:
             elements = iter(self._make_dataset())
             while not self._closed.is_set():
-                self._put([next(elements) for _ in range(self._shards)])
+                self._put([plug(next(elements)) for _ in range(self._shards)])
         except Exception as error:  # pylint: disable=broad-except
             self._put(error)
 

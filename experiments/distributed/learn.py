@@ -19,6 +19,7 @@ from tf_agents.utils import common
 from experiments.distributed import roles, strategies
 from experiments.distributed.feed import Feed
 from experiments.errors import RunError
+from infonodes.eager_leak import plug
 from infonodes.replay import CostPrioritizedReplay, ReplayTimeout
 from infonodes.replay.base import Replay
 from infonodes.replay.weights import WeightsChannel
@@ -157,7 +158,7 @@ class Learner:
 
     def _learn(self, shards: list) -> None:
         info = [shard[1] for shard in shards]
-        self._found, costs = self._train(self._setup.spread([shard[0] for shard in shards]))
+        self._found, costs = plug(self._train(self._setup.spread([shard[0] for shard in shards])))
         self._step += 1
         if isinstance(self._replay, CostPrioritizedReplay):
             try:

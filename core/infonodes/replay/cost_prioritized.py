@@ -7,6 +7,7 @@ import gin
 import reverb
 import tensorflow as tf
 
+from infonodes.eager_leak import plug
 from infonodes.replay import priorities
 from infonodes.replay.base import Replay
 from infonodes.replay.faults import ReplayFault
@@ -145,8 +146,7 @@ class CostPrioritizedReplay(Replay):
             stored = self._new_priorities(info.probability, info.table_size, costs)
             self.tf_client.update_priorities(self.table_name, info.key, stored)
             return
-        stored = self._assess(*map(tf.convert_to_tensor,
-                                   (info.probability, info.table_size, costs)))
+        stored = plug(self._assess(*map(tf.convert_to_tensor, (info.probability, info.table_size, costs))))
         keys = tf.convert_to_tensor(info.key).numpy().tolist()
         updates = dict(zip(keys, stored.numpy().tolist()))
         self._within(

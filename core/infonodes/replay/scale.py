@@ -5,6 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from infonodes.eager_leak import plug
+
 # A plain mean at first, then one over about the last 1 / rate batches or inserts.
 _BATCH_RATE = 0.02
 _INSERT_RATE = 1e-3
@@ -45,7 +47,7 @@ class CostScale(tf.Module):
     def on_insert(self, raised: float) -> float:
         """Takes cost^exponent of a new window and returns the mean to store it with."""
         if self._inserted % _LOOK_EVERY == 0:
-            self._sampled_mean = float(self.mean.numpy())
+            self._sampled_mean = float(plug(self.mean.read_value()))
         self._inserted += 1
         rate = max(1.0 / self._inserted, _INSERT_RATE)
         self._inserted_mean += rate * (raised - self._inserted_mean)

@@ -10,6 +10,7 @@ import reverb
 import tensorflow as tf
 from tf_agents.experimental.distributed import reverb_variable_container
 
+from infonodes.eager_leak import plug
 from infonodes.packing import Packer
 from infonodes.replay import faults
 from infonodes.replay.faults import ReplayFault
@@ -195,6 +196,8 @@ class WeightsChannel:
                 f"server at {address}: its table {table!r} does not hold weights ({error}); serve "
                 "WeightsFormat.make_table()"
             ) from error
+        # What it makes on the way stays in the graph, a thousand calls a minute.
+        self._pull = tf.function(lambda: self._container.pull(table), autograph=False)
 
     @property
     def is_published(self) -> bool:
@@ -219,7 +222,7 @@ class WeightsChannel:
           ReplayFault: if they are not fit to be used, or not what the table holds.
           ReplayTimeout: if the server does not answer.
         """
-        message = self._format.message(self._pack(), step)
+        message = plug(self._format.message(self._pack(), step))
         self._format.check(message, "this learner")
         try:
             self._within(lambda: self._container.push(message, self._table), "publishing weights")
@@ -234,7 +237,7 @@ class WeightsChannel:
           ReplayTimeout: if the server does not answer, or nothing was published yet.
         """
         try:
-            message = self._within(lambda: self._container.pull(self._table), "pulling weights")
+            message = plug(self._within(self._pull, "pulling weights"))
         except (tf.errors.InvalidArgumentError, tf.errors.InternalError) as error:
             raise self._refused(error) from error
         expected = self._format.signature["weights"]
