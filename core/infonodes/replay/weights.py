@@ -95,11 +95,12 @@ class WeightsFormat:
 
     def message(self, packed: dict[str, tf.Tensor], step: int) -> Nest:
         """Returns what is stored for `packed` weights of train step `step`."""
+        # From arrays: TensorFlow keeps a tensor of each Python number that it ever converted.
         return {
             "weights": packed,
-            "fingerprint": tf.constant(self._fingerprint, tf.int64),
-            "step": tf.constant(step, tf.int64),
-            "time_s": tf.constant(time.time(), tf.float64),
+            "fingerprint": tf.constant(np.array(self._fingerprint, np.int64)),
+            "step": tf.constant(np.array(step, np.int64)),
+            "time_s": tf.constant(np.array(time.time(), np.float64)),
         }
 
     def check(self, message: Nest, source: str) -> Published:
@@ -196,8 +197,9 @@ class WeightsChannel:
                 f"server at {address}: its table {table!r} does not hold weights ({error}); serve "
                 "WeightsFormat.make_table()"
             ) from error
-        # What it makes on the way stays in the graph, a thousand calls a minute.
+        # Eager tensors made on the way leak, see `plug`; in a graph there are none.
         self._pull = tf.function(lambda: self._container.pull(table), autograph=False)
+        self._push = tf.function(lambda message: self._container.push(message, table), autograph=False)
 
     @property
     def is_published(self) -> bool:
@@ -225,7 +227,7 @@ class WeightsChannel:
         message = plug(self._format.message(self._pack(), step))
         self._format.check(message, "this learner")
         try:
-            self._within(lambda: self._container.push(message, self._table), "publishing weights")
+            self._within(lambda: self._push(message), "publishing weights")
         except (tf.errors.InvalidArgumentError, tf.errors.InternalError) as error:
             raise self._refused(error) from error
 
