@@ -51,6 +51,7 @@ bench: $(VENV)/.installed
 	$(PYTHON) -m experiments.forage || failed=1; \
 	$(PYTHON) -m experiments.bench_body || failed=1; \
 	$(PYTHON) -m experiments.bench_guards || failed=1; \
+	$(PYTHON) -m experiments.bench_replay || failed=1; \
 	$(PYTHON) -m experiments.bench_checkpoint || failed=1; \
 	exit $$failed
 

@@ -1,6 +1,7 @@
 """The running mean of cost^exponent over a table: what 'costly' is measured against."""
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import tensorflow as tf
@@ -12,6 +13,15 @@ _BATCH_RATE = 0.02
 _INSERT_RATE = 1e-3
 # Inserts between two looks at the variable, which cost 15 us each.
 _LOOK_EVERY = 16
+
+
+@dataclasses.dataclass
+class _Inserts:
+    """Not attributes of the module: to set one of these takes it 5 us."""
+
+    sampled_mean: float = 0.0
+    mean: float = 0.0
+    count: int = 0
 
 
 class CostScale(tf.Module):
@@ -40,18 +50,16 @@ class CostScale(tf.Module):
         self.mean = make(0.0, tf.float64, "mean")
         self.batches = make(0, tf.int64, "batches")
         self.nan_costs = make(0, tf.int64, "nan_costs")
-        self._sampled_mean = 0.0
-        self._inserted_mean = 0.0
-        self._inserted = 0
+        self._inserts = _Inserts()
 
     def on_insert(self, raised: float) -> float:
         """Takes cost^exponent of a new window and returns the mean to store it with."""
-        if self._inserted % _LOOK_EVERY == 0:
-            self._sampled_mean = float(plug(self.mean.read_value()))
-        self._inserted += 1
-        rate = max(1.0 / self._inserted, _INSERT_RATE)
-        self._inserted_mean += rate * (raised - self._inserted_mean)
-        return self._sampled_mean or self._inserted_mean
+        inserts = self._inserts
+        if inserts.count % _LOOK_EVERY == 0:
+            inserts.sampled_mean = float(plug(self.mean.read_value()))
+        inserts.count += 1
+        inserts.mean += max(1.0 / inserts.count, _INSERT_RATE) * (raised - inserts.mean)
+        return inserts.sampled_mean or inserts.mean
 
     def on_batch(self, raised: tf.Tensor, ratio: tf.Tensor, is_nan: tf.Tensor) -> tf.Tensor:
         """Takes a batch's costs into the mean.
@@ -83,7 +91,7 @@ class CostScale(tf.Module):
             "mean": float(self.mean.numpy()),
             "batches": int(self.batches.numpy()),
             "nan_costs": int(self.nan_costs.numpy()),
-            "inserts": [self._sampled_mean, self._inserted_mean, self._inserted],
+            "inserts": list(dataclasses.astuple(self._inserts)),
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
@@ -91,7 +99,7 @@ class CostScale(tf.Module):
         self.mean.assign(state["mean"])
         self.batches.assign(state["batches"])
         self.nan_costs.assign(state["nan_costs"])
-        self._sampled_mean, self._inserted_mean, self._inserted = state["inserts"]
+        self._inserts = _Inserts(*state["inserts"])
 
     def _report(self, count: tf.Tensor) -> None:
         warn = lambda: tf.print(
