@@ -7,7 +7,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Callable, Mapping
 
-import numpy as np
 import tensorflow as tf
 import tqdm
 from tf_agents.agents import tf_agent
@@ -143,8 +142,7 @@ def train(
     Returns:
       The agent, its greedy policy (the random one of a random agent), and the evaluations.
     """
-    tf.random.set_seed(run.seed)
-    np.random.seed(run.seed)
+    tf.keras.utils.set_random_seed(run.seed)
     env = ForageTFEnvironment(run.world, run.bodies, run.seed)
     agent = make_agent(run, env)
     random = random_tf_policy.RandomTFPolicy(env.time_step_spec(), env.action_spec())

@@ -76,7 +76,7 @@ class Loop:
 
     def start(self, seed: int) -> None:
         """Goes back to the start; the agent is left as it is."""
-        tf.random.set_seed(seed)
+        tf.keras.utils.set_random_seed(seed)
         self.steps = 0
         self._place = self._begin(tf.constant([seed, 17]))
 

@@ -51,8 +51,8 @@ class InfoNodePolicy(tf_policy.TFPolicy):
 
     `unpack_state` and `unpack_info` give the nests back by name. The state's `rng` is
     drawn from TensorFlow's global generator when a fresh state is made and carried from
-    then on, so that a run is fixed by `tf.random.set_seed` and resumes with its state. A
-    greedy tick does not depend on it.
+    then on, so that a run is fixed by `tf.keras.utils.set_random_seed` (`tf.random.set_seed` leaves out how
+    Keras' networks begin) and resumes with its state. A greedy tick does not depend on it.
 
     Attributes:
       graph: The bound nodes.

@@ -59,8 +59,7 @@ def run_ours(cell: Cell, watch: Watch, result: Result) -> Any:
 
 def run_tfa(cell: Cell, watch: Watch, result: Result) -> Any:
     """Trains one of TF-Agents' agents: collects, updates and evaluates as the runner does; returns its world."""
-    tf.random.set_seed(cell.seed)
-    np.random.seed(cell.seed)
+    tf.keras.utils.set_random_seed(cell.seed)
     world, env = _training_world(cell, watch)
     specs = tensor_spec.from_spec((env.time_step_spec(), env.action_spec()))
     agent = tfa_agents.MAKERS[cell.agent](*specs, TASKS[cell.task].value_range)

@@ -92,8 +92,7 @@ class Collect:
         """Builds environment and policy."""
         self._role, config = role, role.config
         seed = config.seed + 1000 * (_TASK.value + 1)
-        tf.random.set_seed(seed)
-        np.random.seed(seed)
+        tf.keras.utils.set_random_seed(seed)
         self._agent = roles.build_agent(config)
         observers: list[Any] = []
         self._env = guarded.GuardedEnvironment(

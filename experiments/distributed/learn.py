@@ -42,7 +42,7 @@ class Learner:
             raise RunError(
                 f"batch_size={self._config.batch_size}: expected a multiple of the {self._setup.replicas} replicas"
             )
-        tf.random.set_seed(self._config.seed)
+        tf.keras.utils.set_random_seed(self._config.seed)
         with self._setup.scope():
             self.agent = roles.build_agent(self._config)
         self._policy_variables = self.agent.collect_policy.variables()
