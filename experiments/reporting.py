@@ -86,7 +86,7 @@ class Reporter:
         self.episodes.append((step, total))
         self._add(step, "episode", total, length=length)
         with self._writer.as_default():
-            tf.summary.scalar("episode/return", total, step=step)
+            _scalar("episode/return", total, step)
 
     def evaluation(self, found: Evaluation, metrics: dict[str, float]) -> None:
         """Records an evaluation, and the last update's metrics."""
@@ -95,9 +95,9 @@ class Reporter:
         returns = " ".join(f"{r:.6g}" for r in found.returns)
         self._add(found.step, "eval", found.mean, length=f"{np.mean(found.lengths):.6g}", returns=returns, **extra)
         with self._writer.as_default():
-            tf.summary.scalar("evaluation/return", found.mean, step=found.step)
+            _scalar("evaluation/return", found.mean, found.step)
             for name, value in metrics.items():
-                tf.summary.scalar(f"train/{name}", value, step=found.step)
+                _scalar(f"train/{name}", value, found.step)
         self._writer.flush()
         self._bar.set_postfix({"return": f"{found.mean:.1f}", **extra})
 
@@ -152,3 +152,8 @@ class Reporter:
 
     def _add(self, step: int, kind: str, value: float, **more: Any) -> None:
         self._folder.add(step=step, kind=kind, seconds=self.seconds, **{"return": f"{value:.6g}"}, **more)
+
+
+def _scalar(name: str, value: float, step: int) -> None:
+    """Writes a scalar to TensorBoard, from arrays: TensorFlow keeps a tensor of each Python number it converted."""
+    tf.summary.scalar(name, np.asarray(value, np.float32), step=np.asarray(step, np.int64))
