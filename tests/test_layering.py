@@ -13,7 +13,7 @@ LAYERS = (
     ("networks", "rules", "drawing", "environments", "replay", "checkpoints"),
     ("info_nodes",),
     ("graph",),
-    ("policy", "py_policy", "driver"),
+    ("policy", "py_policy", "driver", "learning"),
     ("agent",),
     ("presets",),
     ("testing",),

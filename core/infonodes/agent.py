@@ -1,47 +1,22 @@
 """The agent: perception re-run on replay, one tape, one optimiser step."""
 from __future__ import annotations
 
-from typing import Any, Callable, Iterable, NamedTuple, Optional, Union
+from typing import Any, Callable, Iterable, Optional, Union
 
 import gin
 import tensorflow as tf
 from tf_agents.agents import data_converter, tf_agent
 from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory as trajectory_lib
-from tf_agents.utils import common
 
-from infonodes.graph import NodeGraph, seed_index
+from infonodes import learning
+from infonodes.graph import NodeGraph
 from infonodes.info_nodes.info_node import InfoNode
+from infonodes.learning import Update
 from infonodes.modes import Modes
 from infonodes.policy import InfoNodePolicy, obs2dict
 from infonodes.rewards import CostTree
-from infonodes.types import (
-    ENVIRONMENT,
-    IMPORTANCE_WEIGHT,
-    SUPPLIER,
-    Experience,
-    GraphError,
-    Nest,
-    NodeLoss,
-    Spec,
-    State,
-)
-
-
-class Update(NamedTuple):
-    """What one update (or a loss) found.
-
-    Attributes:
-      loss: Scalar, importance-weighted.
-      cost: `[B]` ≥ 0, weighted node costs with today's parameters.
-      losses: Scalar by node.
-      metrics: Scalars by `node/metric`.
-    """
-
-    loss: tf.Tensor
-    cost: tf.Tensor
-    losses: dict[str, tf.Tensor]
-    metrics: dict[str, tf.Tensor]
+from infonodes.types import IMPORTANCE_WEIGHT, Experience, GraphError, Nest, Spec, State
 
 
 @gin.configurable(module="infonodes")
@@ -261,8 +236,8 @@ class InfoNodeAgent(tf_agent.TFAgent):
         variables = [v for v, _ in self._learned]
         with tf.GradientTape() as tape:
             experiences = self._perceive(trajectory, seed)
-            found = self._node_losses(experiences)
-            loss, losses = self._aggregate(found, weights)
+            found = learning.node_losses(self.graph, experiences)
+            loss, losses = learning.aggregate(found, weights)
         gradients, norm = [], tf.zeros([])
         if variables:
             gradients = tape.gradient(
@@ -282,7 +257,7 @@ class InfoNodeAgent(tf_agent.TFAgent):
         for node in self.graph.nodes:
             if node.trainable:
                 node.after_update(experiences[node.name], step)
-        update = self._merge(loss, losses, found, trained, weights)
+        update = learning.merge(self.cost_tree, loss, losses, found, trained, weights)
         update.metrics["agent/gradient_norm"] = norm
         if gradients:
             self._apply(gradients)
@@ -292,22 +267,22 @@ class InfoNodeAgent(tf_agent.TFAgent):
         self, trajectory: trajectory_lib.Trajectory, weights: tf.Tensor, seed: tf.Tensor
     ) -> Update:
         experiences = self._perceive(trajectory, seed)
-        found = self._node_losses(experiences)
-        loss, losses = self._aggregate(found, weights)
+        found = learning.node_losses(self.graph, experiences)
+        loss, losses = learning.aggregate(found, weights)
         assessed = {}
         for node in self.graph.nodes:
             result = node.assess(experiences[node.name], weights)
             if result is not None:
                 assessed[node.name] = result
-        update = self._merge(loss, losses, found, assessed, weights)
+        update = learning.merge(self.cost_tree, loss, losses, found, assessed, weights)
         update.metrics["agent/gradient_norm"] = tf.zeros([])
         return update
 
-    def _perceive(
-        self, trajectory: trajectory_lib.Trajectory, seed: tf.Tensor
-    ) -> dict[str, Experience]:
+    def _perceive(self, trajectory: trajectory_lib.Trajectory, seed: tf.Tensor) -> dict[str, Experience]:
         """Re-runs perception node by node in graph order, parents first."""
         info = self.collect_policy.unpack_info(trajectory.policy_info)
+        seen = info["environment"]
+        time_step = ts.TimeStep(trajectory.step_type, seen["reward"], seen["discount"], trajectory.observation)
         met = self.cost_tree.total(info["costs"])
         shared = dict(
             step_type=trajectory.step_type,
@@ -317,80 +292,7 @@ class InfoNodeAgent(tf_agent.TFAgent):
             intrinsic=-tf.concat([met[:, 1:], tf.zeros_like(met[:, :1])], axis=1),
             modes=self.modes,
         )
-        seen = info["environment"]
-        states: dict[str, State] = {
-            ENVIRONMENT: self._obs2dict(
-                ts.TimeStep(
-                    trajectory.step_type, seen["reward"], seen["discount"], trajectory.observation
-                )
-            )
-        }
-        experiences: dict[str, Experience] = {}
-        controls: dict[str, tf.Tensor] = {}
-        for node in self.graph.nodes:
-            parents = {p: states[p] for p in node.parent_names}
-            if node.energy_size and node.energy_node_name is not None:
-                # Physics has no parameters: what was recorded is what would be recomputed.
-                parents[SUPPLIER] = info["state"][node.energy_node_name]
-            node_seed = tf.random.experimental.stateless_fold_in(seed, seed_index(node.name))
-            partial = Experience(
-                parents=parents,
-                neighbors={},
-                state=info["state"][node.name],
-                decision=info["decision"][node.name],
-                controls=dict(controls),
-                seed=node_seed,
-                **shared,
-            )
-            states[node.name] = node.perceive(parents, info["state"][node.name], partial)
-            experiences[node.name] = partial._replace(state=states[node.name])
-            if self.graph.senders[node.name]:
-                controls[node.name] = node.replayed(experiences[node.name])
-        return {
-            node.name: experiences[node.name]._replace(
-                neighbors={n: states[n] for n in node.neighbor_names}
-            )
-            for node in self.graph.nodes
-        }
-
-    def _node_losses(self, experiences: dict[str, Experience]) -> dict[str, NodeLoss]:
-        found = {}
-        for node in self.graph.nodes:
-            result = node.loss(experiences[node.name]) if node.trainable else None
-            if result is not None:
-                found[node.name] = result
-        return found
-
-    def _aggregate(
-        self, found: dict[str, NodeLoss], weights: tf.Tensor
-    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        mean = lambda x: common.aggregate_losses(per_example_loss=x * weights).total_loss
-        losses = {name: mean(result.loss) for name, result in found.items()}
-        return (tf.add_n(list(losses.values())) if losses else tf.zeros([])), losses
-
-    def _merge(
-        self,
-        loss: tf.Tensor,
-        losses: dict[str, tf.Tensor],
-        found: dict[str, NodeLoss],
-        trained: dict[str, NodeLoss],
-        weights: tf.Tensor,
-    ) -> Update:
-        _, own_losses = self._aggregate(trained, tf.ones_like(weights))
-        everything = {**found, **trained}
-        costs = {name: tf.stop_gradient(result.cost) for name, result in everything.items()}
-        metrics = {
-            f"{name}/{key}": value
-            for name, result in everything.items()
-            for key, value in result.metrics.items()
-        }
-        metrics.update({f"{name}/cost": tf.reduce_mean(cost) for name, cost in costs.items()})
-        return Update(
-            loss=tf.add_n([loss, *own_losses.values()]),
-            cost=self.cost_tree.total(costs) if costs else tf.zeros_like(weights),
-            losses={**losses, **own_losses},
-            metrics=metrics,
-        )
+        return learning.perceive(self.graph, self._obs2dict(time_step), info, seed, shared)
 
     # -- the optimiser ---------------------------------------------------------------------
 

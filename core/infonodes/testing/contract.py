@@ -98,8 +98,7 @@ class NodeContract(abc.ABC):
 
     def experience(self) -> Experience:
         """Returns what the node trains on, perceived eagerly."""
-        perceive = self.built.agent._perceive  # pylint: disable=protected-access
-        return perceive(self.built.trajectory, tf.constant([0, 0]))[self.node_name]
+        return self.built.agent.perceive(self.built.trajectory)[self.node_name]
 
     # -- specs and states --------------------------------------------------------------
 
