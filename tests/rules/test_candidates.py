@@ -40,9 +40,17 @@ def test_no_control_has_one_empty_candidate():
     assert candidates.joint([], 4, tf.constant(3)).shape == [3, 1, 0]
 
 
-@pytest.mark.parametrize("count", [1, 3, 4, 7])
+@pytest.mark.parametrize("count", [3, 4, 7])
 def test_exactly_goes_round(count):
     """numpy's resize."""
     options = np.arange(6, dtype=np.float32).reshape(1, 3, 2)
     found = candidates.exactly(tf.constant(options), count)
     np.testing.assert_array_equal(found[0], np.resize(options[0], [count, 2]))
+
+
+@pytest.mark.parametrize("count, kept", [(1, [0]), (2, [0, 15]), (8, [0, 2, 4, 6, 9, 11, 13, 15])])
+def test_fewer_are_spread_from_end_to_end(count, kept):
+    """The first eight of a grid of torques would all be to one side."""
+    grid = np.linspace(-1.0, 1.0, 16, dtype=np.float32)
+    found = candidates.exactly(tf.constant(grid[None, :, None]), count)
+    np.testing.assert_array_equal(found[0, :, 0], grid[kept])

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from typing import Union
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -32,6 +33,12 @@ def joint(parts: list[tf.Tensor], limit: int, batch: Union[int, tf.Tensor]) -> t
 
 
 def exactly(options: tf.Tensor, count: int) -> tf.Tensor:
-    """Returns `[B, N, U]` repeated or cut to `[B, count, U]`."""
+    """Returns `[B, N, U]` repeated, or thinned out evenly from the first to the last, to `[B, count, U]`.
+
+    Not cut: options are in order, and the first half of a grid of torques is all to one side.
+    """
     n = options.shape[1]
-    return options[:, :count] if n >= count else tf.gather(options, [i % n for i in range(count)], axis=1)
+    if n == count:
+        return options
+    kept = [i % n for i in range(count)] if n < count else np.linspace(0, n - 1, count).round().astype(int).tolist()
+    return tf.gather(options, kept, axis=1)
