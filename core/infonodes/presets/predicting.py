@@ -77,7 +77,7 @@ def hierarchical(
     time_step_spec: ts.TimeStep,
     action_spec: Spec,
     low: PredSettings = PredSettings(),
-    high: PredSettings = PredSettings(hold=2, unroll=2, options=8),
+    high: PredSettings = PredSettings(hold=2, unroll=2),
     reward: RewardSettings = RewardSettings(),
     **agent_kwargs: Any,
 ) -> InfoNodeAgent:
