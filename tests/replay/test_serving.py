@@ -1,6 +1,7 @@
 """A server's checkpoints are whole or skipped, and a port has one server."""
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import socket
@@ -51,6 +52,19 @@ def test_restart_has_what_was_saved(tmp_path):
     again = serve(tmp_path / "replay")
     assert again.restored == again.sizes() == {"prioritized": 20}
     again.stop()
+
+
+def test_saving_leaves_nothing_behind_for_each_window(tmp_path):
+    windows = 3000
+    server = serve(tmp_path, make_table(windows))
+    write(server, windows)
+    server.save()
+    gc.collect()
+    before = sys.getallocatedblocks()
+    server.save()
+    gc.collect()
+    assert sys.getallocatedblocks() - before < windows / 2
+    server.stop()
 
 
 def test_siblings_stay_and_two_checkpoints_are_kept(tmp_path):

@@ -3,12 +3,13 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import json
 import os
 import shutil
 import socket
 import time
-from typing import Any, Sequence
+from typing import Any, Iterator, Sequence
 
 import reverb
 import tensorflow as tf
@@ -228,12 +229,17 @@ def read_manifest(folder: str) -> dict[str, Any]:
 
 def _saved_sizes(folder: str) -> dict[str, int]:
     """Returns the items by table in Reverb's checkpoint `folder`, whose layout is its own."""
-    records = lambda name: tf.data.TFRecordDataset(os.path.join(folder, name), "ZLIB").as_numpy_iterator()
-    tables = [checkpoint_pb2.PriorityTableCheckpoint.FromString(r) for r in records("tables.tfrecord")]
+    tables = [checkpoint_pb2.PriorityTableCheckpoint.FromString(r) for r in _records(folder, "tables.tfrecord")]
     sizes = dict.fromkeys(sorted(table.table_name for table in tables), 0)
-    for record in records("items.tfrecord"):
+    for record in _records(folder, "items.tfrecord"):
         sizes[schema_pb2.PrioritizedItem.FromString(record).table] += 1
     return sizes
+
+
+def _records(folder: str, name: str) -> Iterator[bytes]:
+    """Returns a file's records, read a thousand at a time: each tensor leaks, see `eager_leak`."""
+    batches = tf.data.TFRecordDataset(os.path.join(folder, name), "ZLIB").batch(1000)
+    return itertools.chain.from_iterable(batches.as_numpy_iterator())
 
 
 def _describe(info: Any) -> dict[str, Any]:
