@@ -16,6 +16,8 @@ from infonodes.py_policy import PackedPyPolicy
 from infonodes.replay.weights import WeightsChannel, WeightsFormat
 
 CALLS = 500
+# A tensor that leaks leaves one allocation; other threads leave a few now and then.
+LEAK = 0.5
 
 
 def left_behind(call) -> float:
@@ -44,7 +46,7 @@ def test_in_a_graph_it_does_nothing():
 
 def test_plugged_tensors_leave_nothing():
     array = np.zeros(10, np.float32)
-    assert left_behind(lambda: plug(tf.constant(array))) < 0.1
+    assert left_behind(lambda: plug(tf.constant(array))) < LEAK
 
 
 def test_acting_and_moving_weights_leave_nothing():
@@ -57,12 +59,12 @@ def test_acting_and_moving_weights_leave_nothing():
     def act():
         state[0] = policy.action(first, state[0]).state
 
-    assert left_behind(act) < 0.1
+    assert left_behind(act) < LEAK
     variables = agent.collect_policy.variables()
     server = reverb.Server([WeightsFormat(variables).make_table()])
     channel = WeightsChannel(variables, f"localhost:{server.port}")
-    assert left_behind(lambda: channel.publish(1)) < 0.1
-    assert left_behind(channel.pull) < 0.1
+    assert left_behind(lambda: channel.publish(1)) < LEAK
+    assert left_behind(channel.pull) < LEAK
     packed, _ = channel.pull()
-    assert left_behind(lambda: channel.apply(packed)) < 0.1
+    assert left_behind(lambda: channel.apply(packed)) < LEAK
     server.stop()

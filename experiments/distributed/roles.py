@@ -36,6 +36,8 @@ from infonodes.types import GraphError
 
 DONE, IMPOSSIBLE, AWAY, STOPPED = 0, 1, 69, 75
 LOOPBACK = ("localhost", "127.0.0.1")
+# Three open files each, of a process that has used all.
+_ADDRESSES = 64
 # Less than this without a sign of the server is no reason to say anything.
 SILENCE_S = 5.0
 
@@ -60,15 +62,16 @@ class Endpoint:
         self._port, self._taken = int(port), 0
 
     def fresh(self) -> str:
-        """Returns the address in a form that this process has not used before, where there is one.
+        """Returns the address in a form that this process has not used lately, where there is one.
 
         gRPC lets all clients of one address share a connection, and one that failed is tried
-        again after up to 30 s only. All of 127.0.0.0/8 is this host: each has its own.
+        again after up to 30 s only. All of 127.0.0.0/8 is this host: each has its own. They come round, as TensorFlow's
+        client of each address stays for good, with its connection.
         """
         if self._host not in LOOPBACK:
             return f"{self._host}:{self._port}"
-        self._taken += 1
-        return f"127.0.{self._taken // 250 % 250}.{self._taken % 250 + 1}:{self._port}"
+        self._taken = self._taken % _ADDRESSES + 1
+        return f"127.0.1.{self._taken}:{self._port}"
 
     def answers(self, timeout_s: int = 2) -> bool:
         """Returns whether the server does, on a fresh connection."""

@@ -60,7 +60,8 @@ def test_fresh_addresses_reach_the_same_host():
         [reverb.Table("t", reverb.selectors.Uniform(), reverb.selectors.Fifo(), 10, reverb.rate_limiters.MinSize(1))]
     )
     endpoint = roles.Endpoint(f"localhost:{server.port}")
-    assert len({endpoint.fresh() for _ in range(1000)}) == 1000
+    first = [endpoint.fresh() for _ in range(64)]
+    assert len(set(first)) == 64 and [endpoint.fresh() for _ in range(64)] == first
     assert endpoint.answers()
     server.stop()
     assert roles.Endpoint("10.0.0.7:80").fresh() == "10.0.0.7:80"

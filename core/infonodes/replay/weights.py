@@ -198,8 +198,9 @@ class WeightsChannel:
                 "WeightsFormat.make_table()"
             ) from error
         # Eager tensors made on the way leak, see `plug`; in a graph there are none.
-        self._pull = tf.function(lambda: self._container.pull(table), autograph=False)
-        self._push = tf.function(lambda message: self._container.push(message, table), autograph=False)
+        pull, push = lambda: self._container.pull(table), lambda message: self._container.push(message, table)
+        self._pull = tf.function(pull, autograph=False).get_concrete_function()
+        self._push = tf.function(push, autograph=False).get_concrete_function(self._format.signature)
 
     @property
     def is_published(self) -> bool:
