@@ -67,7 +67,7 @@ class InfoNodeAgent(tf_agent.TFAgent):
           modes: The switches of collecting and training; `policy` is their greedy form.
           cost_tree: How node costs sum up.
           train_sequence_length: T of the trajectories; None takes any.
-          gradient_clipping: Global norm, or None.
+          gradient_clipping: Global norm, of all replicas together, or None.
           seed: Fixes what training samples, with the train step.
           observation_to_dict: See `InfoNodePolicy`.
           dict_to_action: See `InfoNodePolicy`.
@@ -245,7 +245,9 @@ class InfoNodeAgent(tf_agent.TFAgent):
             )
             norm = tf.linalg.global_norm(gradients)
             if self._gradient_clipping:
-                gradients, _ = tf.clip_by_global_norm(gradients, self._gradient_clipping, norm)
+                # Replicas' gradients are summed: each may have its share, so that the sum is within.
+                share = self._gradient_clipping / tf.distribute.get_strategy().num_replicas_in_sync
+                gradients, _ = tf.clip_by_global_norm(gradients, share, norm)
         experiences = tf.nest.map_structure(
             lambda x: tf.stop_gradient(x) if isinstance(x, tf.Tensor) else x, experiences
         )

@@ -74,13 +74,11 @@ def learner_main():
         # optimiser slots that move with the first step, by more than 1e-12.
         for i, variable in enumerate(agent.trainable_variables):
             variable.assign_add(tf.random.stateless_normal(variable.shape, [0, i]))
-        data = trajectory_of(agent, batch_size, TIME, episode_length=50)
-
-        def dataset_fn():
-            one = tf.data.Dataset.from_tensors(data).repeat()
-            return tf.data.Dataset.zip((one, tf.data.experimental.Counter()))
-
-        return agent, dataset_fn(), dataset_fn, agent.collect_data_spec
+        # As the stock maker: a hundred times the same, so that replicas see what one device does.
+        row = tf.nest.map_structure(lambda leaf: leaf[0], trajectory_of(agent, 1, TIME, episode_length=50))
+        rows = tf.data.Dataset.from_tensors(row).repeat(100)
+        dataset = tf.data.Dataset.zip((rows, tf.data.experimental.Counter()))
+        return agent, dataset, lambda: dataset.batch(batch_size), agent.collect_data_spec
 
     dist_test_utils.create_dqn_agent_and_dataset_fn = create
     from tf_agents.train import learner_test
