@@ -89,10 +89,10 @@ class Chaos:
         for name in sorted(self._peers):
             stopped[name] = self._supervisor.children[name].process.wait(_MOST_STOP_S)
         config = self._folder.config()
+        replay = roles.make_replay(roles.build_agent(config), config, self._address())
         if _RATIO.value is not None:
-            return {**self._count(roles.make_replay(roles.build_agent(config), config, self._address())),
-                    "exit_codes": stopped}
-        found = chaos_audit.audit(roles.make_replay(roles.build_agent(config), config, self._address()))
+            return {**self._count(replay), "exit_codes": stopped}
+        found = chaos_audit.audit(replay)
         gaps = []
         for gap in found.gaps:
             kill = next((k for k in kills if gap.after_s - 0.5 <= k["at_s"] and k["role"] == "server"), None)

@@ -251,11 +251,7 @@ class InfoNodeAgent(tf_agent.TFAgent):
         experiences = tf.nest.map_structure(
             lambda x: tf.stop_gradient(x) if isinstance(x, tf.Tensor) else x, experiences
         )
-        trained = {}
-        for node in self.graph.nodes:
-            result = node.train(experiences[node.name], weights)
-            if result is not None:
-                trained[node.name] = result
+        trained = learning.gather(self.graph, lambda node: node.train(experiences[node.name], weights))
         for node in self.graph.nodes:
             if node.trainable:
                 node.after_update(experiences[node.name], step)
@@ -271,11 +267,7 @@ class InfoNodeAgent(tf_agent.TFAgent):
         experiences = self._perceive(trajectory, seed)
         found = learning.node_losses(self.graph, experiences)
         loss, losses = learning.aggregate(found, weights)
-        assessed = {}
-        for node in self.graph.nodes:
-            result = node.assess(experiences[node.name], weights)
-            if result is not None:
-                assessed[node.name] = result
+        assessed = learning.gather(self.graph, lambda node: node.assess(experiences[node.name], weights))
         update = learning.merge(self.cost_tree, loss, losses, found, assessed, weights)
         update.metrics["agent/gradient_norm"] = tf.zeros([])
         return update

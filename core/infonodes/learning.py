@@ -1,12 +1,13 @@
 """What a train step makes of a batch, as pure functions over (graph, experience)."""
 from __future__ import annotations
 
-from typing import Any, Mapping, NamedTuple
+from typing import Any, Callable, Mapping, NamedTuple, Optional
 
 import tensorflow as tf
 from tf_agents.utils import common
 
 from infonodes.graph import NodeGraph, seed_index
+from infonodes.info_nodes.info_node import InfoNode
 from infonodes.rewards import CostTree
 from infonodes.types import ENVIRONMENT, SUPPLIER, Experience, Nest, NodeLoss, State
 
@@ -71,12 +72,13 @@ def perceive(
 
 def node_losses(graph: NodeGraph, experiences: Mapping[str, Experience]) -> dict[str, NodeLoss]:
     """Returns the losses, by name, of the nodes that share the agent's tape."""
-    found = {}
-    for node in graph.nodes:
-        result = node.loss(experiences[node.name]) if node.trainable else None
-        if result is not None:
-            found[node.name] = result
-    return found
+    return gather(graph, lambda node: node.loss(experiences[node.name]) if node.trainable else None)
+
+
+def gather(graph: NodeGraph, ask: Callable[[InfoNode], Optional[NodeLoss]]) -> dict[str, NodeLoss]:
+    """Returns what `ask` says of each node, in graph order, by name; without those of which it says None."""
+    found = {node.name: ask(node) for node in graph.nodes}
+    return {name: result for name, result in found.items() if result is not None}
 
 
 def aggregate(found: Mapping[str, NodeLoss], weights: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
