@@ -85,7 +85,7 @@ def test_resume_restores_weights_and_counters(run):
     try:
         rebuilt._restore(or_anew=False)
         specs = rebuilt._agent.time_step_spec, rebuilt._agent.action_spec
-        tf.random.set_seed(config.seed)
+        tf.keras.utils.set_random_seed(config.seed)
         fresh = settings.build_agent(config.preset, config.settings, *specs, config.seed)
         pairs = list(zip(fresh.graph.trainable_variables, rebuilt._agent.graph.trainable_variables))
         assert pairs and any(np.abs(a.numpy() - b.numpy()).max() > 1e-3 for a, b in pairs)
