@@ -237,12 +237,11 @@ class Updater:
 
     def _learn(self, experience: Any) -> tuple[tf.Tensor, Optional[tf.Tensor]]:
         found, cost = self._agent.train(experience), None
-        scalars = {"loss": found.loss}
+        scalars = {"loss": tf.reduce_mean(tf.cast(found.loss, tf.float32))}
         if isinstance(self._agent, InfoNodeAgent):
             cost = found.extra["cost"]
-            scalars.update({f"{node}/loss": loss for node, loss in found.extra["loss"].items()})
-            scalars.update(found.extra["metrics"])
+            scalars.update(self._agent.scalars(found))
         self._names = list(scalars)
-        means = tf.stack([tf.reduce_mean(tf.cast(value, tf.float32)) for value in scalars.values()])
+        means = tf.stack(list(scalars.values()))
         returned = cost is not None and not isinstance(self._replay, FifoReplay)
         return (tf.concat([means, cost], axis=0) if returned else means), cost

@@ -14,7 +14,7 @@ from infonodes.info_nodes.pred_node import PredNode, PredSettings
 from infonodes.modes import Modes
 from infonodes.rewards import CostTree
 from infonodes.testing import FakeActuatorNode, FakeSensorNode, trajectory_of
-from infonodes.types import GraphError, NodeLoss
+from infonodes.types import GraphError, NodeError, NodeLoss
 
 TIME_STEP = ts.time_step_spec(tf.TensorSpec([2], tf.float32))
 ACTION = tensor_spec.BoundedTensorSpec([2], tf.float32, -1.0, 1.0, "action")
@@ -62,8 +62,34 @@ def test_one_step_of_gradient_descent():
     np.testing.assert_allclose(agent.graph["line"].w, 1 - 0.1 * slope(experience).mean(), rtol=1e-5)
     assert agent.train_step_counter.numpy() == 1
     np.testing.assert_allclose(found.extra["cost"], np.abs(slope(experience)), rtol=1e-5)
-    assert set(found.extra["loss"]) == {"line"}
-    np.testing.assert_allclose(found.extra["metrics"]["line/w"], 1.0)
+    scalars = agent.scalars(found)
+    assert set(scalars) == {"line/loss", "line/cost", "line/w", "agent/gradient_norm"}
+    np.testing.assert_allclose(scalars["line/loss"], found.loss, rtol=1e-6)
+    np.testing.assert_allclose(scalars["line/w"], 1.0)
+
+
+def test_scalars_want_what_the_agent_returned():
+    """A Learner sums what is no scalar; before a first update no names are known."""
+    agent = make(Line())
+    experience = trajectory_of(agent, 3, 4)
+    found = agent.train(experience)
+    summed = found._replace(extra={**found.extra, "scalars": tf.reduce_sum(found.extra["scalars"])})
+    with pytest.raises(ValueError, match="not what a Learner has summed"):
+        agent.scalars(summed)
+    with pytest.raises(ValueError, match=r"expected \[0\]"):
+        make(Line()).scalars(found)
+
+
+def test_a_node_that_changes_its_metrics_is_named():
+    class Fickle(Line):
+        def _loss(self, experience):
+            found = super()._loss(experience)
+            return found._replace(metrics={} if experience.step_type.shape[0] == 3 else found.metrics)
+
+    agent = make(Fickle())
+    agent.train(trajectory_of(agent, 3, 4))
+    with pytest.raises(NodeError, match="line/w"):
+        agent.train(trajectory_of(agent, 2, 4))
 
 
 @pytest.mark.parametrize("optimizer", [tf.keras.optimizers.legacy.SGD, tf.keras.optimizers.legacy.Adam])
@@ -82,7 +108,7 @@ def test_frozen_nodes_stay():
     agent = make(Line("free"), Line("frozen", trainable=False))
     found = agent.train(trajectory_of(agent, 3, 4))
     assert float(agent.graph["frozen"].w) == 1.0 != float(agent.graph["free"].w)
-    assert set(found.extra["loss"]) == {"free"}
+    assert {"free/loss", "frozen/loss"} & set(agent.scalars(found)) == {"free/loss"}
 
 
 def test_gradients_are_clipped_by_their_global_norm():
@@ -93,7 +119,7 @@ def test_gradients_are_clipped_by_their_global_norm():
     step = 0.1 * 0.01 / np.sqrt(2) * np.sign(slope(experience).mean())
     np.testing.assert_allclose(1.0 - agent.graph["a"].w, step, rtol=1e-3)
     norm = np.sqrt(2) * abs(slope(experience).mean())
-    np.testing.assert_allclose(found.extra["metrics"]["agent/gradient_norm"], norm, rtol=1e-4)
+    np.testing.assert_allclose(agent.scalars(found)["agent/gradient_norm"], norm, rtol=1e-4)
 
 
 def test_importance_weights_weigh():

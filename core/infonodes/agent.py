@@ -16,7 +16,7 @@ from infonodes.learning import Update
 from infonodes.modes import Modes
 from infonodes.policy import InfoNodePolicy, obs2dict
 from infonodes.rewards import CostTree
-from infonodes.types import IMPORTANCE_WEIGHT, Experience, GraphError, Nest, Spec, State
+from infonodes.types import IMPORTANCE_WEIGHT, Experience, GraphError, Nest, NodeError, Spec, State
 
 
 @gin.configurable(module="infonodes")
@@ -33,8 +33,8 @@ class InfoNodeAgent(tf_agent.TFAgent):
       4 one optimiser step
     ```
 
-    `LossInfo.extra` holds `cost` `[B]` (the new replay priorities), `loss` by node and
-    `metrics` by `node/metric`. Importance weights are read from
+    `LossInfo.extra` holds `cost` `[B]` (the new replay priorities) and `scalars` `[S]`, each node's
+    loss, cost and metrics, which the method `scalars` names. Importance weights are read from
     `policy_info['importance_weight']` `[B, T]` if the replay added them.
     """
 
@@ -126,6 +126,7 @@ class InfoNodeAgent(tf_agent.TFAgent):
             (v, scale) for n in self.graph.nodes if n.trainable for v, scale in n.learned()
         ]
         self._create_slots()
+        self._scalar_names: tuple[str, ...] = ()  # Known once an update or a loss was traced.
         self._compiled_update = tf.function(self._update, jit_compile=jit_compile, autograph=False)
         self._compiled_assess = tf.function(self._assess, jit_compile=jit_compile, autograph=False)
 
@@ -150,6 +151,24 @@ class InfoNodeAgent(tf_agent.TFAgent):
           experience: Of the collect policy, `[B, T, ...]`, of any length that the nodes take.
         """
         return self._perceive(experience, self._step_seed())
+
+    def scalars(self, found: tf_agent.LossInfo) -> dict[str, tf.Tensor]:
+        """Returns what `train` or `loss` found of each node, by `node/loss`, `node/cost` and `node/metric`.
+
+        Args:
+          found: As this agent returned it. TF-Agents' Learner sums whatever is no scalar, so that
+            what it returns has lost these; `debug_summaries` shows them there.
+
+        Raises:
+          ValueError: if `found` is not as this agent returned it.
+        """
+        values = found.extra["scalars"]
+        if values.shape != [len(self._scalar_names)]:
+            raise ValueError(
+                f"LossInfo.extra['scalars']: expected {[len(self._scalar_names)]}, got {values.shape}; pass what "
+                "this agent's train or loss returned, not what a Learner has summed of it"
+            )
+        return dict(zip(self._scalar_names, tf.unstack(values)))
 
     # -- what PPOLearner asks of an agent besides ----------------------------------------
 
@@ -177,7 +196,7 @@ class InfoNodeAgent(tf_agent.TFAgent):
         found = run(trajectory, weights, self._step_seed(), step)
         self.train_step_counter.assign_add(1)
         self._summarize(found)
-        return _loss_info(found)
+        return found
 
     def _loss(
         self,
@@ -188,7 +207,7 @@ class InfoNodeAgent(tf_agent.TFAgent):
         del training  # Nodes have no layers that differ.
         trajectory, weights = self._prepare(experience, weights)
         run = self._assess if tf.distribute.has_strategy() else self._compiled_assess
-        return _loss_info(run(trajectory, weights, self._step_seed()))
+        return run(trajectory, weights, self._step_seed())
 
     def _prepare(
         self, experience: trajectory_lib.Trajectory, weights: Optional[tf.Tensor]
@@ -228,7 +247,7 @@ class InfoNodeAgent(tf_agent.TFAgent):
         weights: tf.Tensor,
         seed: tf.Tensor,
         step: tf.Tensor,
-    ) -> Update:
+    ) -> tf_agent.LossInfo:
         """Lets nodes train themselves, moves what follows slowly, and steps the optimiser.
 
         The step comes last: slow copies follow the networks as they were before it.
@@ -256,21 +275,30 @@ class InfoNodeAgent(tf_agent.TFAgent):
             if node.trainable:
                 node.after_update(experiences[node.name], step)
         update = learning.merge(self.cost_tree, loss, losses, found, trained, weights)
-        update.metrics["agent/gradient_norm"] = norm
         if gradients:
             self._apply(gradients)
-        return update
+        return self._loss_info(update, norm)
 
     def _assess(
         self, trajectory: trajectory_lib.Trajectory, weights: tf.Tensor, seed: tf.Tensor
-    ) -> Update:
+    ) -> tf_agent.LossInfo:
         experiences = self._perceive(trajectory, seed)
         found = learning.node_losses(self.graph, experiences)
         loss, losses = learning.aggregate(found, weights)
         assessed = learning.gather(self.graph, lambda node: node.assess(experiences[node.name], weights))
         update = learning.merge(self.cost_tree, loss, losses, found, assessed, weights)
-        update.metrics["agent/gradient_norm"] = tf.zeros([])
-        return update
+        return self._loss_info(update, tf.zeros([]))
+
+    def _loss_info(self, found: Update, norm: tf.Tensor) -> tf_agent.LossInfo:
+        """Packs the scalars: each leaf that leaves a compiled call and crosses into Python costs 20 µs."""
+        scalars = {**found.scalars, "agent/gradient_norm": norm}
+        names = tuple(sorted(scalars))
+        if self._scalar_names not in ((), names):
+            differ = sorted(set(self._scalar_names) ^ set(names))
+            raise NodeError(f"{differ} are reported at one call and not at another; return the same metrics always")
+        self._scalar_names = names
+        packed = tf.stack([tf.cast(scalars[name], tf.float32) for name in names])
+        return tf_agent.LossInfo(found.loss, {"cost": found.cost, "scalars": packed})
 
     def _perceive(self, trajectory: trajectory_lib.Trajectory, seed: tf.Tensor) -> dict[str, Experience]:
         """Re-runs perception node by node in graph order, parents first."""
@@ -308,16 +336,10 @@ class InfoNodeAgent(tf_agent.TFAgent):
         for variable, before, scale in scaled:
             variable.assign(before + scale * (variable.read_value() - before))
 
-    def _summarize(self, found: Update) -> None:
+    def _summarize(self, found: tf_agent.LossInfo) -> None:
         if not self._debug_summaries:
             return
         step = self.train_step_counter
-        for name, value in {**found.metrics, **{f"{k}/loss": v for k, v in found.losses.items()}}.items():
+        for name, value in self.scalars(found).items():
             tf.summary.scalar(f"InfoNode/{name}", value, step=step)
-        tf.summary.histogram("InfoNode/priority", found.cost, step=step)
-
-
-def _loss_info(found: Update) -> tf_agent.LossInfo:
-    return tf_agent.LossInfo(
-        found.loss, {"cost": found.cost, "loss": found.losses, "metrics": found.metrics}
-    )
+        tf.summary.histogram("InfoNode/priority", found.extra["cost"], step=step)

@@ -18,14 +18,12 @@ class Update(NamedTuple):
     Attributes:
       loss: Scalar, importance-weighted.
       cost: `[B]` ≥ 0, weighted node costs with today's parameters.
-      losses: Scalar by node.
-      metrics: Scalars by `node/metric`.
+      scalars: By `node/loss` and `node/metric`.
     """
 
     loss: tf.Tensor
     cost: tf.Tensor
-    losses: dict[str, tf.Tensor]
-    metrics: dict[str, tf.Tensor]
+    scalars: dict[str, tf.Tensor]
 
 
 def perceive(
@@ -109,13 +107,13 @@ def merge(
     _, own_losses = aggregate(trained, tf.ones_like(weights))
     everything = {**found, **trained}
     costs = {name: tf.stop_gradient(result.cost) for name, result in everything.items()}
-    metrics = {
+    scalars = {f"{name}/loss": value for name, value in (*losses.items(), *own_losses.items())}
+    scalars.update({f"{name}/cost": tf.reduce_mean(cost) for name, cost in costs.items()})
+    scalars.update({
         f"{name}/{key}": value for name, result in everything.items() for key, value in result.metrics.items()
-    }
-    metrics.update({f"{name}/cost": tf.reduce_mean(cost) for name, cost in costs.items()})
+    })
     return Update(
         loss=tf.add_n([loss, *own_losses.values()]),
         cost=cost_tree.total(costs) if costs else tf.zeros_like(weights),
-        losses={**losses, **own_losses},
-        metrics=metrics,
+        scalars=scalars,
     )

@@ -29,13 +29,14 @@ def test_it_learns_a_probe_through_the_queue_and_resumes(tmp_path):
     assert again.final_return > 0.9  # What was learned was restored.
 
 
-def test_its_settings_are_its_own():
+def test_its_settings_are_its_own(tmp_path):
     groups = settings.groups("synaptic")
     assert set(groups) == {"agent", "modes", "synaptic"} and groups["modes"]["self_modification"]
     changed = run_config.with_overrides(CONFIG, run_config.parse_overrides(["synaptic.rule=literal"]))
     assert changed.settings["synaptic"]["rule"] == "literal"
     with pytest.raises(RunError, match="exponent.*in order"):
-        runner.train(run_config.with_overrides(CONFIG, {"replay.exponent": 0.5}), progress=False)
+        wrong = run_config.with_overrides(CONFIG, {"replay.exponent": 0.5, "out": str(tmp_path / "run")})
+        runner.train(wrong, progress=False)
 
 
 def test_cells_are_kept_and_refused_if_they_differ(tmp_path):

@@ -26,7 +26,7 @@ class Tried:
     """An agent, a trajectory it made, and the moment its ticks are tried at."""
 
     def __init__(self, case: NodeContract):
-        tf.random.set_seed(0)
+        tf.keras.utils.set_random_seed(0)
         self.agent = case.make_agent()
         self.agent.initialize()
         self.trajectory = trajectory_of(self.agent, case.batch, case.time)
