@@ -65,6 +65,11 @@ class Packer:
         return tf.nest.pack_sequence_as(self.spec, leaves)
 
     def _flat(self, leaf: tf.Tensor, spec: tf.TensorSpec, size: int) -> tf.Tensor:
+        # Most leaves are scalars or vectors: one operation or none, where a graph of many nodes is traced.
+        if spec.shape.rank == 0:
+            return tf.expand_dims(leaf, -1)
+        if spec.shape.rank == 1:
+            return leaf
         rank = leaf.shape.rank - spec.shape.rank
         return tf.reshape(leaf, outer_shape(leaf, rank) + [size])
 
@@ -82,4 +87,6 @@ def reshape_tail(row: tf.Tensor, shape: list) -> tf.Tensor:
     """Returns `row` `[..., size]` as `[..., *shape]`."""
     if len(shape) == 1:
         return row
+    if not shape:
+        return tf.squeeze(row, -1)
     return tf.reshape(row, outer_shape(row, row.shape.rank - 1) + list(shape))

@@ -112,6 +112,8 @@ class InfoNodePolicy(tf_policy.TFPolicy):
             jit_compile = graph.stateless
         self.jit_compile = jit_compile
         self._run = tf.function(self._run_tick, jit_compile=jit_compile, autograph=False)
+        # A function, so that a graph of many nodes is traced once and not wherever a state begins.
+        self._fresh = tf.function(lambda batch: self._states.pack(graph.initial_state(batch)), autograph=False)
         super().__init__(
             time_step_spec,
             action_spec,
@@ -153,7 +155,7 @@ class InfoNodePolicy(tf_policy.TFPolicy):
         return ps.PolicyStep(point, {"nodes": nodes, "rng": rng}, info)
 
     def _get_initial_state(self, batch_size: int | tf.Tensor) -> Nest:
-        nodes = self._states.pack(self.graph.initial_state(batch_size))
+        nodes = self._fresh(batch_size)
         rng = tf.random.uniform([2], -(2**31), 2**31 - 1, tf.int32)
         return {"nodes": nodes, "rng": tf.tile(rng[None], [batch_size, 1])}
 
@@ -176,7 +178,7 @@ class InfoNodePolicy(tf_policy.TFPolicy):
                 self._get_initial_state(batch),
             )
         first = time_step.is_first()[:, None]
-        fresh = self._states.pack(self.graph.initial_state(batch))
+        fresh = self._fresh(batch)
         nodes = {
             d: tf.where(first, fresh[d], policy_state["nodes"][d]) for d in policy_state["nodes"]
         }

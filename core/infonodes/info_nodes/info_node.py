@@ -370,9 +370,7 @@ class InfoNode(tf.Module, metaclass=abc.ABCMeta):
         raise self._cannot("supplies no energy", "_bind_clients and _take_bills")
 
     def _initial_state(self, batch_size: int | tf.Tensor) -> State:
-        return tf.nest.map_structure(
-            lambda s: tf.zeros(tf.concat([[batch_size], s.shape], 0), s.dtype), self.state_spec
-        )
+        return tf.nest.map_structure(lambda s: tf.zeros([batch_size, *s.shape], s.dtype), self.state_spec)
 
     def _bottom_up(self, parent_states: Mapping[str, State], state: State, tick: Tick) -> State:
         return state

@@ -188,7 +188,7 @@ class PredNode(InfoNode):
         if done:
             return tf.concat(done, axis=-1)
         first = next(iter(parents.values()))
-        return tf.zeros([tf.shape(first["cost"])[0], 0])
+        return first["cost"][:, None] * tf.zeros([1, 0])
 
     def slow_in(self, tick: Tick) -> bool:
         """Whether a tick perceives and acts with the slow copies."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import abc
 import math
-from typing import Any, Callable
+from typing import Callable, Optional
 
 import tensorflow as tf
 
@@ -12,30 +12,38 @@ from infonodes.networks.rowwise import rowwise
 Initial = Callable[[tuple[int, ...]], tf.Tensor]
 
 
-class FlatLayer(tf.keras.layers.Layer, metaclass=abc.ABCMeta):
-    """A layer on rows whose weights lie in one variable, joined.
+class FlatLayer(tf.Module, metaclass=abc.ABCMeta):
+    """A layer on rows whose weights lie in one variable, joined; `[..., features]` to `[..., size]`.
 
     A variable costs a compiled call 8 µs, and the optimiser a kernel, however small it is;
-    to split one costs next to nothing.
+    to split one costs next to nothing. It is no Keras layer: an export lists ten objects of each of
+    those, and with many nodes most of the time of an export goes there.
 
     Attributes:
-      flat: All weights, `[size]`.
+      flat: All weights, `[weights]`; None until the layer was first called.
     """
 
-    def build(self, input_shape: Any) -> None:
-        weights = self._weights(input_shape[-1])
-        self._shapes = tuple(shape for shape, _ in weights)
-        self._sizes = tuple(math.prod(shape) for shape in self._shapes)
-        joined = lambda shape, dtype=None: tf.concat([tf.reshape(f(s), [-1]) for s, f in weights], 0)
-        self.flat = self.add_weight("flat", (sum(self._sizes),), initializer=joined)
-        super().build(input_shape)
+    def __init__(self, name: Optional[str] = None):
+        super().__init__(name=name)
+        self.flat: Optional[tf.Variable] = None
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    def __call__(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Maps `inputs`; the first call fixes how many features they have and draws the weights."""
+        if self.flat is None:
+            self._build(inputs.shape[-1])
         return rowwise(lambda rows: self._of_rows(rows, *self.split(self.flat)), inputs)
+
+    def _build(self, features: int) -> None:
+        weights = self._weights(features)
+        self._shapes = [shape for shape, _ in weights]
+        with tf.init_scope():
+            drawn = tf.concat([tf.reshape(draw(shape), [-1]) for shape, draw in weights], 0)
+            self.flat = tf.Variable(drawn, name=f"{self.name}/flat")
 
     def split(self, flat: tf.Tensor) -> list[tf.Tensor]:
         """Returns the weights, or whatever is joined as they are, in their shapes."""
-        return [tf.reshape(w, s) for w, s in zip(tf.split(flat, self._sizes), self._shapes)]
+        parts = tf.split(flat, [math.prod(shape) for shape in self._shapes])
+        return [part if len(shape) == 1 else tf.reshape(part, shape) for part, shape in zip(parts, self._shapes)]
 
     @abc.abstractmethod
     def _weights(self, features: int) -> list[tuple[tuple[int, ...], Initial]]:

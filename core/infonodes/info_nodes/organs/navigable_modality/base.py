@@ -136,8 +136,7 @@ class SymbolWorkspaceNode(InfoNode, abc.ABC):
 
     def _initial_state(self, batch_size: int | tf.Tensor) -> State:
         state = super()._initial_state(batch_size)
-        shape = tf.concat([[batch_size], self._start.shape], 0)
-        return {**state, "loc": tf.broadcast_to(tf.constant(self._start), shape)}
+        return {**state, "loc": tf.broadcast_to(tf.constant(self._start), [batch_size, *self._start.shape])}
 
     def _bottom_up(self, parent_states: Mapping[str, State], state: State, tick: Tick) -> State:
         world = parent_states[ENVIRONMENT]
