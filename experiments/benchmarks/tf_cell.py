@@ -52,7 +52,7 @@ def run_ours(cell: Cell, watch: Watch, result: Result) -> Any:
 
     done = runner.train(config, make_env, progress=False)
     for found in done.evaluations:
-        if found.step % cell.eval_moves == 0:
+        if found.step and found.step % cell.eval_moves == 0:
             result.add(found.step, {"returns": list(found.returns), "lengths": list(found.lengths)})
     return made[1]
 
