@@ -95,11 +95,9 @@ class Chaos:
         found = chaos_audit.audit(replay)
         gaps = []
         for gap in found.gaps:
-            kill = next((k for k in kills if gap.after_s - 0.5 <= k["at_s"] and k["role"] == "server"), None)
-            lawful = kill is not None and gap.before_s <= kill["at_s"] + 0.5
-            lawful = lawful and gap.after_s >= (kill["checkpoint_s"] or 0.0) - 5.0
             gaps.append({"lost": gap.lost, "after_s": round(gap.after_s, 2), "before_s": round(gap.before_s, 2)})
-            self._judge(lawful, f"{gap.lost} windows lost that were not between a checkpoint and a kill: {gaps[-1]}")
+            miss = f"{gap.lost} windows lost that did not come in between a checkpoint and a kill: {gaps[-1]}"
+            self._judge(chaos_audit.lawful(gap, kills), miss)
         self._judge(found.straddling == 0, f"{found.straddling} windows across episodes")
         self._judge(found.doubled == 0, f"{found.doubled} windows doubled")
         return {

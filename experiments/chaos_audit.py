@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, Iterable, Mapping
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from infonodes.replay.base import Replay
 _BATCH = 64
 # Frames whose window was never offered when a collector began anew: the last one and the next.
 _CUT = 3
+# A window was made up to this long before it came in, and before a kill was noted.
+_LATE_S, _WRITTEN_S = 5.0, 0.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +85,35 @@ def assess(windows: np.ndarray) -> Audit:
                 continue
             gaps.append(Gap(int(missing - boundaries), float(a[4]), float(b[4])))
     return Audit(len(windows), int((~whole).sum()), len(ids) - len(distinct), cut, tuple(gaps))
+
+
+def lawful(gap: Gap, kills: Iterable[Mapping[str, Any]]) -> bool:
+    """Returns whether kills of the server account for all that a gap lost.
+
+    A kill takes what came in since the checkpoint that the next server begins with. What was made while
+    the server before it was away came in when the writer was back: after that checkpoint, if the writer
+    was back later than it.
+
+    Args:
+      gap: What is missing.
+      kills: As `Chaos.once` recorded them, in order.
+    """
+    reached, before = gap.after_s, None
+    for kill in (k for k in kills if k["role"] == "server"):
+        start = (kill["checkpoint_s"] or 0.0) - _LATE_S
+        if before is not None and kill["checkpoint_s"] <= before["at_s"] + _away_s(before):
+            start = min(start, before["at_s"])
+        end = kill["at_s"] + _WRITTEN_S
+        if start <= reached <= end:
+            reached = end
+        before = kill
+    return gap.before_s <= reached
+
+
+def _away_s(kill: Mapping[str, Any]) -> float:
+    """Returns seconds from a kill of the server until every collector wrote again."""
+    resumed = [seconds for key, seconds in kill.items() if key.startswith("resumed_collect")]
+    return kill["down_s"] + kill["started_s"] + max(resumed)
 
 
 def _drain(replay: Replay) -> np.ndarray:

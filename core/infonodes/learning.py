@@ -107,11 +107,11 @@ def merge(
     _, own_losses = aggregate(trained, tf.ones_like(weights))
     everything = {**found, **trained}
     costs = {name: tf.stop_gradient(result.cost) for name, result in everything.items()}
-    scalars = {f"{name}/loss": value for name, value in (*losses.items(), *own_losses.items())}
-    scalars.update({f"{name}/cost": tf.reduce_mean(cost) for name, cost in costs.items()})
-    scalars.update({
+    scalars = {
         f"{name}/{key}": value for name, result in everything.items() for key, value in result.metrics.items()
-    })
+    }
+    scalars.update({f"{name}/loss": value for name, value in (*losses.items(), *own_losses.items())})
+    scalars.update({f"{name}/cost": tf.reduce_mean(cost) for name, cost in costs.items()})
     return Update(
         loss=tf.add_n([loss, *own_losses.values()]),
         cost=cost_tree.total(costs) if costs else tf.zeros_like(weights),

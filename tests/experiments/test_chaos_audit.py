@@ -70,3 +70,36 @@ def test_windows_across_episodes_are_counted():
     other[0] = 2
     windows[9, 1] = other
     assert chaos_audit.assess(windows).straddling == 2
+
+
+def kill(at, checkpoint, down=20.0, started=5.0, back=10.0):
+    return {
+        "role": "server", "at_s": at, "checkpoint_s": checkpoint, "down_s": down, "started_s": started,
+        "resumed_learn_s": 1.0, "resumed_collect-0_s": back,
+    }
+
+
+@pytest.mark.parametrize(
+    "after, before, expected",
+    [
+        (95.0, 100.0, True),  # Between the checkpoint and the kill.
+        (80.0, 100.0, False),  # The checkpoint has these.
+        (95.0, 120.0, False),  # Made while the server was away, and never sent again.
+        (145.0, 150.0, True),  # Of the second kill.
+        (95.0, 150.0, False),  # The second checkpoint, at 140, has what came in when the writer was back, at 135.
+    ],
+)
+def test_a_gap_is_lawful_between_a_checkpoint_and_a_kill(after, before, expected):
+    kills = [kill(100.0, 94.0), kill(150.0, 140.0)]
+    assert chaos_audit.lawful(chaos_audit.Gap(7, after, before), kills) is expected
+
+
+def test_what_waited_for_the_server_falls_to_the_next_kill_if_it_came_after_the_checkpoint():
+    """The writer was back at 135, the checkpoint whole at 130: what was made since the first kill is lost with it."""
+    kills = [kill(100.0, 94.0), kill(150.0, 130.0)]
+    assert chaos_audit.lawful(chaos_audit.Gap(7, 95.0, 150.0), kills)
+    assert not chaos_audit.lawful(chaos_audit.Gap(7, 80.0, 150.0), kills)
+
+
+def test_kills_of_other_roles_excuse_nothing():
+    assert not chaos_audit.lawful(chaos_audit.Gap(7, 95.0, 100.0), [{**kill(100.0, 94.0), "role": "learn"}])
