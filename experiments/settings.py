@@ -110,15 +110,7 @@ def build_agent(
         arguments = _arguments(preset, settings, action_spec)
         agent = presets.PRESETS[preset](time_step_spec, action_spec, seed=seed, **arguments)
     agent.initialize()
-    if preset == STOCK_DQN:
-        _create_slots(agent)
     return agent
-
-
-def _create_slots(agent: tf_agent.TFAgent) -> None:
-    """Makes the optimiser's variables now: a checkpoint is compared with what there is."""
-    weights = agent._q_network.trainable_variables  # pylint: disable=protected-access
-    agent._optimizer._create_all_weights(weights)  # pylint: disable=protected-access
 
 
 def _arguments(preset: str, settings: dict[str, dict[str, Any]], action_spec: Spec) -> dict[str, Any]:

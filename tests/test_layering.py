@@ -9,7 +9,7 @@ import pytest
 CORE = pathlib.Path(__file__).parents[1] / "core"
 # A module may import its own layer and those before it.
 LAYERS = (
-    ("types", "modes", "packing", "wire", "rewards", "eager_leak"),
+    ("types", "modes", "packing", "wire", "rewards", "eager_leak", "slots"),
     ("networks", "rules", "drawing", "environments", "replay", "checkpoints"),
     ("info_nodes",),
     ("graph",),

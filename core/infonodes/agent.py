@@ -9,7 +9,7 @@ from tf_agents.agents import data_converter, tf_agent
 from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory as trajectory_lib
 
-from infonodes import learning
+from infonodes import learning, slots
 from infonodes.graph import NodeGraph
 from infonodes.info_nodes.info_node import InfoNode
 from infonodes.learning import Update
@@ -125,7 +125,7 @@ class InfoNodeAgent(tf_agent.TFAgent):
         self._learned = [
             (v, scale) for n in self.graph.nodes if n.trainable for v, scale in n.learned()
         ]
-        self._create_slots()
+        slots.create(self._optimizer, [v for v, _ in self._learned])
         self._scalar_names: tuple[str, ...] = ()  # Known once an update or a loss was traced.
         self._compiled_update = tf.function(self._update, jit_compile=jit_compile, autograph=False)
         self._compiled_assess = tf.function(self._assess, jit_compile=jit_compile, autograph=False)
@@ -317,14 +317,6 @@ class InfoNodeAgent(tf_agent.TFAgent):
         return learning.perceive(self.graph, self._obs2dict(time_step), info, seed, shared)
 
     # -- the optimiser ---------------------------------------------------------------------
-
-    def _create_slots(self) -> None:
-        """Makes the optimiser's variables now: a compiled function cannot."""
-        variables = [v for v, _ in self._learned]
-        for create in ("_create_all_weights", "build", "_create_slots"):  # legacy, Keras, compat.v1
-            if variables and hasattr(self._optimizer, create):
-                getattr(self._optimizer, create)(variables)
-                return
 
     def _apply(self, gradients: list[tf.Tensor]) -> None:
         """One optimiser step, then shortened for the variables whose rate is scaled.

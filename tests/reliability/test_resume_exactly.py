@@ -68,6 +68,11 @@ def test_predictive_on_cartpole(tmp_path):
     assert_resumes_exactly(tmp_path, "predictive", "CartPole-v1", 0)
 
 
+def test_reactive_on_cartpole(tmp_path):
+    """The inner agent makes its slots at its first step, and its ε-greedy choices hang on no global generator."""
+    assert_resumes_exactly(tmp_path, "reactive", "CartPole-v1", 0)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("preset, env", [

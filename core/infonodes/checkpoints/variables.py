@@ -7,11 +7,13 @@ from typing import Any, Mapping
 
 import tensorflow as tf
 
+from infonodes import slots
 from infonodes.checkpoints.faults import CheckpointMismatch
 
 NAME = "variables"
 _GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _ENDING = "/.ATTRIBUTES/VARIABLE_VALUE"
+_SLOT = "/.OPTIMIZER_SLOT/"
 
 Shapes = dict[str, tuple[list[int], str]]
 
@@ -34,6 +36,7 @@ def restore(folder: str, trackables: Mapping[str, Any]) -> None:
     """
     path = os.path.join(folder, NAME)
     checkpoint = tf.train.Checkpoint(**trackables)
+    _make_slots(checkpoint, _shapes(path))
     # What would be saved today: every name of a variable, those of optimiser slots too.
     with tempfile.TemporaryDirectory() as scratch:
         wanted = _shapes(checkpoint.write(os.path.join(scratch, NAME)))
@@ -68,6 +71,28 @@ def _shapes(path: str) -> Shapes:
         for name, shape in reader.get_variable_to_shape_map().items()
         if name != _GRAPH
     }
+
+
+def _make_slots(checkpoint: tf.train.Checkpoint, saved: Shapes) -> None:
+    """Has optimisers that took no step yet, as those within RLNodes, make the slots that were saved of them."""
+    owned: dict[str, list[str]] = {}
+    for name in sorted(saved):
+        variable, _, slot = name.partition(_SLOT)
+        if slot:
+            owned.setdefault(slot.rpartition("/")[0], []).append(variable)
+    for path, names in owned.items():
+        optimizer = _at(checkpoint, path)
+        variables = [found for found in (_at(checkpoint, name) for name in dict.fromkeys(names)) if found is not None]
+        if isinstance(optimizer, slots.OPTIMIZERS) and not optimizer.variables():
+            slots.create(optimizer, variables)
+
+
+def _at(checkpoint: tf.train.Checkpoint, path: str) -> Any:
+    """Returns what stands at a path of attributes, or None."""
+    found: Any = checkpoint
+    for part in path.split("/"):
+        found = found and tf.train.TrackableView.children(found).get(part)
+    return found
 
 
 def _compare(wanted: Shapes, found: Shapes, path: str) -> None:

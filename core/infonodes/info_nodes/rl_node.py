@@ -9,7 +9,8 @@ from tf_agents.agents import tf_agent
 from tf_agents.agents.dqn import dqn_agent
 from tf_agents.agents.ppo import ppo_agent
 from tf_agents.agents.reinforce import reinforce_agent
-from tf_agents.policies import actor_policy, greedy_policy, q_policy
+from tf_agents.policies import actor_policy, epsilon_greedy_policy, greedy_policy, q_policy, tf_policy
+from tf_agents.trajectories import policy_step
 from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory as trajectory_lib
 
@@ -167,7 +168,7 @@ class RLNode(InfoNode):
         time_step = ts.TimeStep(world["step_type"], world["reward"], world["discount"], latent)
         policy = self._greedy if tick.modes.greedy else self._collect
         before = tf.nest.pack_sequence_as(policy.policy_state_spec, tf.nest.flatten(state["agent"]))
-        step = policy.action(time_step, before)
+        step = _action(policy, time_step, before, tick)
         info = state["info"] if tick.modes.greedy else _tuples(step.info)
         after = {
             "agent": _tuples(step.state),
@@ -258,6 +259,27 @@ class RLNode(InfoNode):
         if isinstance(td_error, tf.Tensor) and td_error.shape.rank >= 1:
             cost = tf.reduce_mean(tf.abs(tf.reshape(td_error, [batch, -1])), axis=1)
         return NodeLoss(tf.fill([batch], found.loss), cost, {})
+
+
+def _action(policy: tf_policy.TFPolicy, time_step: ts.TimeStep, state: Nest, tick: Tick) -> policy_step.PolicyStep:
+    """Returns what `policy` does; what is ε-greedy draws from the tick's seed.
+
+    The stock ε-greedy policy draws from TensorFlow's global generator, whose state no checkpoint
+    holds: a resumed run would explore otherwise than one that was never stopped.
+    """
+    masked = policy.observation_and_action_constraint_splitter is not None
+    if not isinstance(policy, epsilon_greedy_policy.EpsilonGreedyPolicy) or policy.info_spec or masked:
+        return policy.action(time_step, state)
+    best = policy._greedy_policy.action(time_step, state)  # pylint: disable=protected-access
+    epsilon = policy._get_epsilon()  # pylint: disable=protected-access
+    explores = tf.random.stateless_uniform(tf.shape(time_step.discount), tick.fold(1).seed) < epsilon
+    chosen = []
+    for i, (spec, leaf) in enumerate(zip(tf.nest.flatten(policy.action_spec), tf.nest.flatten(best.action))):
+        drawn = tf.random.stateless_uniform(
+            tf.shape(leaf), tick.fold(2 + i).seed, spec.minimum, spec.maximum + 1, spec.dtype
+        )
+        chosen.append(tf.where(explores, drawn, leaf))
+    return best._replace(action=tf.nest.pack_sequence_as(best.action, chosen))
 
 
 def windows(tensor: tf.Tensor, length: int) -> tf.Tensor:
