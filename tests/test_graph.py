@@ -10,8 +10,8 @@ from hypothesis import given, settings
 
 from infonodes import graph as graph_lib
 from infonodes.graph import NodeGraph, parent_order
-from infonodes.info_nodes.info_node import pick_target
 from infonodes.info_nodes.lambda_node import LambdaNode
+from infonodes.info_nodes.rows import pick_target
 from infonodes.modes import Modes
 from infonodes.testing import FakeActuatorNode, FakeSensorNode
 from infonodes.types import Target, Tick

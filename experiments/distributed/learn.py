@@ -19,6 +19,7 @@ from tf_agents.utils import common
 from experiments.distributed import roles, strategies
 from experiments.distributed.feed import Feed
 from experiments.errors import RunError
+from infonodes.checkpoints import make_slots
 from infonodes.eager_leak import plug
 from infonodes.replay import CostPrioritizedReplay, ReplayTimeout
 from infonodes.replay.base import Replay
@@ -53,10 +54,13 @@ class Learner:
         self._feed: Optional[Feed] = None
         self._published_step, self._published_s, self._publications = -1, -1e9, 0
         self._found: Any = None
-        self._checkpointer = common.Checkpointer(
-            role.folder.file("checkpoints"), max_to_keep=_KEPT, agent=self.agent, policy=self.agent.policy,
-            global_step=self.agent.train_step_counter,
-        )
+        parts = {"agent": self.agent, "policy": self.agent.policy, "global_step": self.agent.train_step_counter}
+        folder = role.folder.file("checkpoints")
+        newest = tf.train.latest_checkpoint(folder)
+        if newest is not None:
+            with self._setup.scope():
+                make_slots(newest, parts)  # Else a stop before the next update would save none.
+        self._checkpointer = common.Checkpointer(folder, max_to_keep=_KEPT, **parts)
         self._restore()
 
     @property

@@ -5,6 +5,7 @@ from infonodes.checkpoints.files import GrowingFiles
 from infonodes.checkpoints.parts import FolderPart, StatePart
 from infonodes.checkpoints.random_state import GlobalRandomness
 from infonodes.checkpoints.signals import StopSignals
+from infonodes.checkpoints.variables import make_slots
 
 __all__ = [
     "Checkpoint",
@@ -17,4 +18,5 @@ __all__ = [
     "GrowingFiles",
     "StatePart",
     "StopSignals",
+    "make_slots",
 ]

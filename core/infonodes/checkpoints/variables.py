@@ -36,7 +36,7 @@ def restore(folder: str, trackables: Mapping[str, Any]) -> None:
     """
     path = os.path.join(folder, NAME)
     checkpoint = tf.train.Checkpoint(**trackables)
-    _make_slots(checkpoint, _shapes(path))
+    make_slots(path, trackables)
     # What would be saved today: every name of a variable, those of optimiser slots too.
     with tempfile.TemporaryDirectory() as scratch:
         wanted = _shapes(checkpoint.write(os.path.join(scratch, NAME)))
@@ -73,15 +73,24 @@ def _shapes(path: str) -> Shapes:
     }
 
 
-def _make_slots(checkpoint: tf.train.Checkpoint, saved: Shapes) -> None:
-    """Has optimisers that took no step yet, as those within RLNodes, make the slots that were saved of them."""
+def make_slots(path: str, trackables: Mapping[str, Any]) -> None:
+    """Has optimisers that took no step yet, as those within RLNodes, make the slots that were saved of them.
+
+    Before restoring: without them a checkpoint does not fit; or, with TF-Agents' Checkpointer, which waits for what is
+    not made yet, the next checkpoint would lack it if it is written before the next step.
+
+    Args:
+      path: Of a checkpoint of TensorFlow's.
+      trackables: What it was written of, by the same names.
+    """
+    checkpoint = tf.train.Checkpoint(**trackables)
     owned: dict[str, list[str]] = {}
-    for name in sorted(saved):
+    for name in sorted(_shapes(path)):
         variable, _, slot = name.partition(_SLOT)
         if slot:
             owned.setdefault(slot.rpartition("/")[0], []).append(variable)
-    for path, names in owned.items():
-        optimizer = _at(checkpoint, path)
+    for place, names in owned.items():
+        optimizer = _at(checkpoint, place)
         variables = [found for found in (_at(checkpoint, name) for name in dict.fromkeys(names)) if found is not None]
         if isinstance(optimizer, slots.OPTIMIZERS) and not optimizer.variables():
             slots.create(optimizer, variables)

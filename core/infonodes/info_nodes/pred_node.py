@@ -8,8 +8,9 @@ import tensorflow as tf
 from tf_agents.specs import tensor_spec
 
 from infonodes.info_nodes import acting, pred_learning, pred_networks, pred_options, pred_replay
-from infonodes.info_nodes.info_node import SCALAR, InfoNode, pick_target, where_row
+from infonodes.info_nodes.info_node import SCALAR, InfoNode
 from infonodes.info_nodes.pred_settings import BOUNDS, PredSettings
+from infonodes.info_nodes.rows import pick_target, where_row
 from infonodes.networks.mlp import EnsembleMLP
 from infonodes.networks.rowwise import rowwise
 from infonodes.networks.statistic import running_statistic

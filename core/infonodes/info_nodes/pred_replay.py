@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Mapping
 
 import tensorflow as tf
 
-from infonodes.info_nodes.info_node import fold_time, where_row
+from infonodes.info_nodes.rows import fold_time, where_row
 from infonodes.packing import outer_shape
 from infonodes.types import Experience, NodeError, State, Tick
 

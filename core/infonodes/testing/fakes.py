@@ -11,7 +11,8 @@ from tf_agents.environments import random_tf_environment as random_lib
 from tf_agents.specs import array_spec, tensor_spec
 from tf_agents.trajectories import time_step as ts
 
-from infonodes.info_nodes.info_node import SCALAR, InfoNode, pick_target, where_row
+from infonodes.info_nodes.info_node import SCALAR, InfoNode
+from infonodes.info_nodes.rows import pick_target, where_row
 from infonodes.packing import outer_shape
 from infonodes.types import ENVIRONMENT, Nest, Spec, State, Target, Tick
 

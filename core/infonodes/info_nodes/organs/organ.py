@@ -9,8 +9,9 @@ import tensorflow as tf
 import tree
 from tf_agents.specs import tensor_spec
 
-from infonodes.info_nodes.info_node import SCALAR, InfoNode, pick_target, where_row
+from infonodes.info_nodes.info_node import SCALAR, InfoNode
 from infonodes.info_nodes.organs.organ_settings import OrganSettings, matrix, vector
+from infonodes.info_nodes.rows import pick_target, where_row
 from infonodes.packing import outer_shape
 from infonodes.rules import energy as rules
 from infonodes.types import ENVIRONMENT, SUPPLIER, GraphError, Nest, State, Target, Tick, leaf_key

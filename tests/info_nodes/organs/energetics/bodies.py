@@ -8,7 +8,6 @@ import tensorflow as tf
 
 from infonodes import graph as graph_lib
 from infonodes.graph import NodeGraph
-from infonodes.info_nodes.info_node import where_row
 from infonodes.info_nodes.lambda_node import LambdaNode
 from infonodes.info_nodes.organs.energetics import (
     EnergyConversion,
@@ -18,6 +17,7 @@ from infonodes.info_nodes.organs.energetics import (
     OrganSettings,
     ledger,
 )
+from infonodes.info_nodes.rows import where_row
 from infonodes.modes import Modes
 from infonodes.types import Target, Tick
 

@@ -7,9 +7,9 @@ import gin
 import tensorflow as tf
 from tf_agents.specs import tensor_spec
 
-from infonodes.info_nodes.info_node import where_row
 from infonodes.info_nodes.organs.organ import Organ
 from infonodes.info_nodes.organs.organ_settings import OrganSettings, Vector, vector
+from infonodes.info_nodes.rows import where_row
 from infonodes.rules import energy as rules
 from infonodes.types import State, Target, Tick
 

@@ -12,7 +12,8 @@ import tensorflow as tf
 import tree
 from tf_agents.specs import tensor_spec
 
-from infonodes.info_nodes.info_node import SCALAR, InfoNode, pick_target
+from infonodes.info_nodes.info_node import SCALAR, InfoNode
+from infonodes.info_nodes.rows import pick_target
 from infonodes.packing import outer_shape, reshape_tail
 from infonodes.types import ENVIRONMENT, GraphError, Nest, Spec, State, Target, Tick, leaf_key
 

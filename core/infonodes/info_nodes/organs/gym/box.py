@@ -6,9 +6,9 @@ from typing import Optional, Union
 import numpy as np
 import tensorflow as tf
 
-from infonodes.info_nodes.info_node import fold_time
 from infonodes.info_nodes.organs.gym.base import GymSpaceNode
 from infonodes.info_nodes.organs.gym.normaliser import RunningNormaliser, RunningRange
+from infonodes.info_nodes.rows import fold_time
 from infonodes.packing import outer_shape
 from infonodes.types import ENVIRONMENT, Experience, GraphError, State
 

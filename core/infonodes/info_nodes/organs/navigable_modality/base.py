@@ -8,10 +8,11 @@ import numpy as np
 import tensorflow as tf
 import tree
 
-from infonodes.info_nodes.info_node import SCALAR, InfoNode, where_row
+from infonodes.info_nodes.info_node import SCALAR, InfoNode
 from infonodes.info_nodes.organs.gym import GymSpaceNode
 from infonodes.info_nodes.organs.navigable_modality.settings import WorkspaceSettings
 from infonodes.info_nodes.organs.navigable_modality.sub_nodes import DataNode, LocNode
+from infonodes.info_nodes.rows import where_row
 from infonodes.packing import outer_shape
 from infonodes.types import ENVIRONMENT, GraphError, Nest, State, Target, Tick, leaf_key
 
