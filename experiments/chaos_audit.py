@@ -100,8 +100,9 @@ def lawful(gap: Gap, kills: Iterable[Mapping[str, Any]]) -> bool:
     """
     reached, before = gap.after_s, None
     for kill in (k for k in kills if k["role"] == "server"):
-        start = (kill["checkpoint_s"] or 0.0) - _LATE_S
-        if before is not None and kill["checkpoint_s"] <= before["at_s"] + _away_s(before):
+        checkpoint_s = kill["checkpoint_s"] or 0.0  # None: the next server begins with nothing.
+        start = checkpoint_s - _LATE_S
+        if before is not None and checkpoint_s <= before["at_s"] + _away_s(before):
             start = min(start, before["at_s"])
         end = kill["at_s"] + _WRITTEN_S
         if start <= reached <= end:

@@ -101,5 +101,9 @@ def test_what_waited_for_the_server_falls_to_the_next_kill_if_it_came_after_the_
     assert not chaos_audit.lawful(chaos_audit.Gap(7, 80.0, 150.0), kills)
 
 
+def test_without_a_checkpoint_all_before_a_kill_may_go():
+    assert chaos_audit.lawful(chaos_audit.Gap(7, 3.0, 150.0), [kill(100.0, None), kill(150.0, None)])
+
+
 def test_kills_of_other_roles_excuse_nothing():
     assert not chaos_audit.lawful(chaos_audit.Gap(7, 95.0, 100.0), [{**kill(100.0, 94.0), "role": "learn"}])
