@@ -173,8 +173,11 @@ class WeightsChannel:
         self._variables = list(variables)
         self._deadline_s, self._table = deadline_s, table
         self._format = WeightsFormat(self._variables, max_norm)
-        self._pack = tf.function(lambda: self._format.pack(self._variables), autograph=False)
-        self._assign = tf.function(self._assign_packed, autograph=False)
+        # Concrete, as a tf.function looks at each variable that it captured, at each call.
+        pack = tf.function(lambda: self._format.pack(self._variables), autograph=False)
+        self._pack = pack.get_concrete_function()
+        assign = tf.function(self._assign_packed, autograph=False)
+        self._assign = assign.get_concrete_function(self._format.signature["weights"])
         self.connect(address)
 
     def connect(self, address: str) -> None:
