@@ -2,6 +2,7 @@
 
   python -m experiments.bench_replay
   python -m experiments.bench_replay --cost_scale=1e9 --rounds=9
+  python -m experiments.bench_replay --rounds=100  # Two million windows: does memory stay?
 
 Costs are log-normal about `--cost_scale`; Reverb's own sum tree slows down tenfold, and warns, on priorities of 1e9.
 Windows are written through the observer of a batch of environments, from this one thread.
@@ -25,6 +26,7 @@ from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory
 
+from experiments.process_figures import rss_mb
 from infonodes.replay import CostPrioritizedReplay
 
 _ROUNDS = flags.DEFINE_integer("rounds", 7, "Rounds; medians count.")
@@ -61,7 +63,7 @@ def data_spec() -> trajectory.Trajectory:
 
 
 def measure(replay: CostPrioritizedReplay, rng: np.random.Generator) -> dict[str, list[float]]:
-    """Returns windows and priorities a second, of each round."""
+    """Returns windows and priorities a second, and this process's memory in MB, of each round."""
     costs = lambda shape: np.float32(_SCALE.value * rng.lognormal(0.0, 2.0, shape))
     rows = _ENVIRONMENTS.value
     frames = tensor_spec.sample_spec_nest(replay.data_spec, outer_dims=(rows,))
@@ -69,7 +71,7 @@ def measure(replay: CostPrioritizedReplay, rng: np.random.Generator) -> dict[str
     moving = np.full([rows], ts.StepType.MID, np.int32)
     frames = frames._replace(step_type=moving, next_step_type=moving)
     observer = replay.observer(rows, write_every=max(1, 64 // rows))
-    found: dict[str, list[float]] = {"windows": [], "priorities": []}
+    found: dict[str, list[float]] = {"windows": [], "priorities": [], "memory": []}
     info = None
     for _ in range(_ROUNDS.value):
         drawn = costs([_WINDOWS.value // rows, rows])
@@ -85,6 +87,7 @@ def measure(replay: CostPrioritizedReplay, rng: np.random.Generator) -> dict[str
         for batch in batches:
             replay.update_priorities(info, batch)
         found["priorities"].append(_UPDATES.value * _BATCH / (time.perf_counter() - began))
+        found["memory"].append(rss_mb())
     observer.close()
     return found
 
@@ -96,9 +99,12 @@ def main(argv: list) -> None:
         with CostPrioritizedReplay(data_spec(), _LENGTH, _SIZE) as replay:
             found = measure(replay, np.random.default_rng(0))
         warnings = said().count(_WARNING)
-    rates = {name: float(np.median(values)) for name, values in found.items()}
+    rates = {name: float(np.median(found[name])) for name in _BARS}
     for name, rate in rates.items():
         print(f"{name:11s}{rate:9,.0f} a second (bar {_BARS[name]:,.0f})")
+    full = max(_SIZE // _WINDOWS.value, 1)  # Rounds that fill the table.
+    for i in range(full, _ROUNDS.value + 1, full):
+        print(f"memory {found['memory'][i - 1]:,.0f} MB once {i * _WINDOWS.value:,} windows had come")
     print(f"{warnings} warnings of the sum tree (bar 0)")
     raise SystemExit(int(bool(warnings) or any(rates[name] < bar for name, bar in _BARS.items())))
 

@@ -22,6 +22,7 @@ from absl import flags
 from experiments.distributed import isolation, plan, roles
 from experiments.distributed.supervisor import Supervisor
 from experiments.errors import RunError
+from experiments.process_figures import open_files, rss_mb, threads
 from experiments.run_config import RunConfig
 
 _COLLECTORS = flags.DEFINE_list("collectors", ["1", "2", "4"], "How many, in turn.")
@@ -115,22 +116,9 @@ def _snapshot(path: str, supervisor: Supervisor) -> dict[str, Any]:
         "age_median_s": mean("age_median_s"), "age_p95_s": mean("age_p95_s"),
         **{
             kind: {name: look(f"/proc/{child.process.pid}") for name, child in supervisor.children.items()}
-            for kind, look in (("rss", _rss_mb), ("threads", _threads), ("files", _files))
+            for kind, look in (("rss", rss_mb), ("threads", threads), ("files", open_files))
         },
     }
-
-
-def _rss_mb(process: str) -> float:
-    with open(f"{process}/statm", encoding="utf-8") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
-def _threads(process: str) -> int:
-    return len(os.listdir(f"{process}/task"))
-
-
-def _files(process: str) -> int:
-    return len(os.listdir(f"{process}/fd"))
 
 
 def main() -> int:

@@ -150,7 +150,7 @@ class InfoNodeAgent(tf_agent.TFAgent):
         Args:
           experience: Of the collect policy, `[B, T, ...]`, of any length that the nodes take.
         """
-        return self._perceive(experience, self._step_seed())
+        return self._perceive(experience, self._seed_at(self.train_step_counter.read_value()))
 
     def scalars(self, found: tf_agent.LossInfo) -> dict[str, tf.Tensor]:
         """Returns what `train` or `loss` found of each node, by `node/loss`, `node/cost` and `node/metric`.
@@ -190,10 +190,9 @@ class InfoNodeAgent(tf_agent.TFAgent):
     def _train(
         self, experience: trajectory_lib.Trajectory, weights: Optional[tf.Tensor]
     ) -> tf_agent.LossInfo:
-        trajectory, weights = self._prepare(experience, weights)
+        trajectory, importance = self._prepare(experience)
         run = self._update if tf.distribute.has_strategy() else self._compiled_update
-        step = tf.identity(self.train_step_counter)
-        found = run(trajectory, weights, self._step_seed(), step)
+        found = run(trajectory, importance, weights, self.train_step_counter.read_value())
         self.train_step_counter.assign_add(1)
         self._summarize(found)
         return found
@@ -205,13 +204,13 @@ class InfoNodeAgent(tf_agent.TFAgent):
         training: bool = False,
     ) -> tf_agent.LossInfo:
         del training  # Nodes have no layers that differ.
-        trajectory, weights = self._prepare(experience, weights)
+        trajectory, importance = self._prepare(experience)
         run = self._assess if tf.distribute.has_strategy() else self._compiled_assess
-        return run(trajectory, weights, self._step_seed())
+        return run(trajectory, importance, weights, self.train_step_counter.read_value())
 
     def _prepare(
-        self, experience: trajectory_lib.Trajectory, weights: Optional[tf.Tensor]
-    ) -> tuple[trajectory_lib.Trajectory, tf.Tensor]:
+        self, experience: trajectory_lib.Trajectory
+    ) -> tuple[trajectory_lib.Trajectory, Optional[tf.Tensor]]:
         """Takes the importance weights out and checks the rest against the spec."""
         info = experience.policy_info
         importance = info.get(IMPORTANCE_WEIGHT) if isinstance(info, dict) else None
@@ -219,13 +218,7 @@ class InfoNodeAgent(tf_agent.TFAgent):
             self._refuse_reuse()
             rest = {k: v for k, v in info.items() if k != IMPORTANCE_WEIGHT}
             experience = experience._replace(policy_info=rest)
-        trajectory = self._as_trajectory(experience)
-        total = tf.ones(tf.shape(trajectory.discount)[:1])
-        if importance is not None:
-            total *= importance[:, 0]
-        if weights is not None:
-            total *= tf.cast(weights, tf.float32)
-        return trajectory, total
+        return self._as_trajectory(experience), importance
 
     def _refuse_reuse(self) -> None:
         once = [node.name for node in self.graph.nodes if node.on_policy]
@@ -235,26 +228,26 @@ class InfoNodeAgent(tf_agent.TFAgent):
                 "from a prioritised replay; use replay.FifoReplay"
             )
 
-    def _step_seed(self) -> tf.Tensor:
-        step = tf.cast(self.train_step_counter.read_value(), tf.int32)
-        return tf.stack([tf.constant(self._seed, tf.int32), step])
+    def _seed_at(self, step: tf.Tensor) -> tf.Tensor:
+        return tf.stack([tf.constant(self._seed, tf.int32), tf.cast(step, tf.int32)])
 
     # -- the update ----------------------------------------------------------------------
 
     def _update(
         self,
         trajectory: trajectory_lib.Trajectory,
-        weights: tf.Tensor,
-        seed: tf.Tensor,
+        importance: Optional[tf.Tensor],
+        weights: Optional[tf.Tensor],
         step: tf.Tensor,
     ) -> tf_agent.LossInfo:
         """Lets nodes train themselves, moves what follows slowly, and steps the optimiser.
 
         The step comes last: slow copies follow the networks as they were before it.
         """
+        weights = learning.row_weights(trajectory.discount, importance, weights)
         variables = [v for v, _ in self._learned]
         with tf.GradientTape() as tape:
-            experiences = self._perceive(trajectory, seed)
+            experiences = self._perceive(trajectory, self._seed_at(step))
             found = learning.node_losses(self.graph, experiences)
             loss, losses = learning.aggregate(found, weights)
         gradients, norm = [], tf.zeros([])
@@ -280,9 +273,14 @@ class InfoNodeAgent(tf_agent.TFAgent):
         return self._loss_info(update, norm)
 
     def _assess(
-        self, trajectory: trajectory_lib.Trajectory, weights: tf.Tensor, seed: tf.Tensor
+        self,
+        trajectory: trajectory_lib.Trajectory,
+        importance: Optional[tf.Tensor],
+        weights: Optional[tf.Tensor],
+        step: tf.Tensor,
     ) -> tf_agent.LossInfo:
-        experiences = self._perceive(trajectory, seed)
+        weights = learning.row_weights(trajectory.discount, importance, weights)
+        experiences = self._perceive(trajectory, self._seed_at(step))
         found = learning.node_losses(self.graph, experiences)
         loss, losses = learning.aggregate(found, weights)
         assessed = learning.gather(self.graph, lambda node: node.assess(experiences[node.name], weights))

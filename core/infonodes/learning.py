@@ -68,6 +68,24 @@ def perceive(
     }
 
 
+def row_weights(
+    like: tf.Tensor, importance: Optional[tf.Tensor] = None, weights: Optional[tf.Tensor] = None
+) -> tf.Tensor:
+    """Returns what each row of a batch counts, `[B]`.
+
+    Args:
+      like: `[B, ...]`.
+      importance: `[B, T]`, the same along T, of a replay; or None.
+      weights: `[B]` of the caller; or None.
+    """
+    total = tf.ones(tf.shape(like)[:1])
+    if importance is not None:
+        total *= importance[:, 0]
+    if weights is not None:
+        total *= tf.cast(weights, tf.float32)
+    return total
+
+
 def node_losses(graph: NodeGraph, experiences: Mapping[str, Experience]) -> dict[str, NodeLoss]:
     """Returns the losses, by name, of the nodes that share the agent's tape."""
     return gather(graph, lambda node: node.loss(experiences[node.name]) if node.trainable else None)

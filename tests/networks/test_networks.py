@@ -90,7 +90,7 @@ def test_ensemble_heads_are_apart_and_independent():
         one = tf.reduce_sum(out[:, 1])
     assert out.shape == [4, 3, 2]
     assert np.max(np.abs(out[:, 0] - out[:, 1])) > 1e-3
-    slope = heads.split(tape.gradient(one, heads.flat))[0].numpy()
+    slope = heads.split(tape.gradient(one, heads.flat))[0].numpy().reshape([6, 3, 8])  # The bias is the last row.
     assert np.any(slope[:, 1]) and not np.any(slope[:, [0, 2]])
     assert not np.any(EnsembleMLP(3, 8, 2, zero_output=True)(x))
 
@@ -99,11 +99,14 @@ def test_ensemble_head_is_a_perceptron():
     """Each head against numpy: dense, layer norm, SiLU, dense; rows of any outer shape."""
     heads = EnsembleMLP(3, 8, 2)
     x = normal(4, 6, 5)
+    heads(tf.constant(x))
+    heads.flat.assign_add(0.1 * normal(*heads.flat.shape))  # No bias is 0.
     found = heads(tf.constant(x)).numpy()
     assert found.shape == (4, 6, 3, 2)
-    w_in, b_in, w_out, b_out = (w.numpy() for w in heads.split(heads.flat))
+    w_in, w_out, b_out = (w.numpy() for w in heads.split(heads.flat))
+    w_in = w_in.reshape([6, 3, 8])
     for k in range(3):
-        hidden = x @ w_in[:, k] + b_in[k]
+        hidden = x @ w_in[:-1, k] + w_in[-1, k]
         hidden = (hidden - hidden.mean(-1, keepdims=True)) / np.sqrt(hidden.var(-1, keepdims=True) + 1e-6)
         expected = hidden / (1 + np.exp(-hidden)) @ w_out[k] + b_out[k]
         np.testing.assert_allclose(found[..., k, :], expected, rtol=1e-4, atol=1e-5)
@@ -126,12 +129,13 @@ def test_mlp_is_what_keras_makes(output):
     keras(x), network(x)
     assert len(network.variables) == 1
     network.flat.assign_add(0.1 * normal(*network.flat.shape))  # No bias is 0.
-    for variable, value in zip(keras.variables, network.split(network.flat)):
+    parts = lambda flat: [part for matrix in network.split(flat) for part in (matrix[:-1], matrix[-1])]
+    for variable, value in zip(keras.variables, parts(network.flat)):
         variable.assign(value)
     np.testing.assert_allclose(network(x), keras(x), rtol=1e-4, atol=1e-5)
     with tf.GradientTape(persistent=True) as tape:
         ours, theirs = (tf.reduce_sum(f(x) ** 3) for f in (network, keras))
-    slopes = network.split(tape.gradient(ours, network.flat))
+    slopes = parts(tape.gradient(ours, network.flat))
     for slope, expected in zip(slopes, tape.gradient(theirs, keras.variables)):
         np.testing.assert_allclose(slope, expected, rtol=1e-3, atol=1e-3)
 
@@ -140,10 +144,10 @@ def test_mlp_starts_by_its_fan_in():
     """LeCun normal a matrix, zero a bias; the output's scale shrinks the last matrix alone."""
     network = MLP((400,), 300, output_scale=0.1)
     network(tf.zeros([1, 100]))
-    first, first_bias, last, last_bias = network.split(network.flat)
-    assert np.std(first) == pytest.approx(100**-0.5, rel=0.05)
-    assert np.std(last) == pytest.approx(0.1 * 400**-0.5, rel=0.05)
-    assert not np.any(first_bias) and not np.any(last_bias)
+    first, last = network.split(network.flat)
+    assert np.std(first[:-1]) == pytest.approx(100**-0.5, rel=0.05)
+    assert np.std(last[:-1]) == pytest.approx(0.1 * 400**-0.5, rel=0.05)
+    assert not np.any(first[-1]) and not np.any(last[-1])
 
 
 def test_mlp_refuses_an_unknown_output():

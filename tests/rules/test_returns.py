@@ -51,6 +51,21 @@ def test_n_step_targets_are_the_weighted_n_step_returns(data, moves, gamma, lam,
         np.testing.assert_allclose(found[0, j], expected, atol=1e-4)
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.data(), st.integers(1, 7), st.floats(0, 0.99), st.sampled_from([1.0, 0.6]))
+def test_targets_from_the_frames_they_lean_on_are_those_from_all(data, moves, gamma, lam):
+    """At λ = 1 one value a row is enough, whatever the others are."""
+    row = lambda elements: [data.draw(st.lists(elements, min_size=moves, max_size=moves)) for _ in range(2)]
+    reward, reached = f32(row(numbers)), f32(row(numbers))
+    cuts = [data.draw(st.integers(1, moves)) for _ in range(2)]
+    moved = f32([[j < cut for j in range(moves)] for cut in cuts])
+    ended = f32([[j == cut - 1 and data.draw(st.booleans()) for j in range(moves)] for cut in cuts])
+    needed = returns.leaned_on(reached[..., None], moved, lam)[..., 0]
+    assert needed.shape == [2, 1 if lam == 1.0 else moves]
+    of_all, of_needed = (returns.n_step_targets(reward, ended, moved, x, gamma, lam) for x in (reached, needed))
+    np.testing.assert_allclose(moved * of_needed, moved * of_all, atol=1e-6)
+
+
 def test_a_constant_reward_is_its_own_value():
     """Normalised by 1 − γ: 0.7 a tick for ever is worth 0.7."""
     same = tf.fill([2, 5], 0.7)

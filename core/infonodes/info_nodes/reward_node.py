@@ -31,6 +31,24 @@ class Outlook(NamedTuple):
     proceeds: tf.Tensor
 
 
+class _Met(NamedTuple):
+    """What was met so far: scalars, kept as one variable, as each costs a compiled call 10 µs.
+
+    Attributes:
+      low: Least of the signal.
+      high: Greatest of it.
+      best: Best reward, at least 0.
+      quantile: Running one of the values.
+      epsilon: Chance of a random option while collecting.
+    """
+
+    low: tf.Tensor
+    high: tf.Tensor
+    best: tf.Tensor
+    quantile: tf.Tensor
+    epsilon: tf.Tensor
+
+
 @gin.configurable(module="infonodes")
 class RewardNode(InfoNode):
     """Chooses among the futures its PredNode can reach.
@@ -108,11 +126,7 @@ class RewardNode(InfoNode):
         if cfg.curiosity:
             interest = MLP((cfg.hidden,), 1, output_scale=0.0, name="interest")
             self._interest = Slow(interest, cfg.slow_rate, z)
-        self._low = running_statistic(tf.constant(0.0), "low")
-        self._high = running_statistic(tf.constant(0.0), "high")
-        self._best = running_statistic(tf.constant(0.0), "best")
-        self._set_point = running_statistic(tf.constant(0.0), "set_point")
-        self._epsilon = running_statistic(tf.constant(float(cfg.epsilon)), "epsilon")
+        self._statistics = running_statistic(tf.constant([0.0, 0.0, 0.0, 0.0, cfg.epsilon]), "met")
 
     @property
     def _nets(self) -> list[Slow]:
@@ -128,8 +142,19 @@ class RewardNode(InfoNode):
     # -- values ----------------------------------------------------------------------------
 
     @property
+    def _met(self) -> _Met:
+        return _Met(*tf.unstack(self._statistics))
+
+    def _keep(self, **changes: tf.Tensor) -> None:
+        self._statistics.assign(tf.stack(self._met._replace(**changes)))
+
+    @property
+    def _low(self) -> tf.Tensor:
+        return self._met.low
+
+    @property
     def _range(self) -> tf.Tensor:
-        width = self._high - self._low
+        width = self._met.high - self._met.low
         return tf.where(width > 1e-6, width, 1.0)  # No reward has been met yet, or all are 0.
 
     @property
@@ -140,8 +165,9 @@ class RewardNode(InfoNode):
         least 0, if they are of the costs that follow from the set point itself.
         """
         if self.settings.signal == "intrinsic":
-            return tf.identity(self._best)
-        return tf.clip_by_value(self._set_point + self.settings.margin * self._range, self._low, self._high)
+            return self._met.best
+        met = self._met
+        return tf.clip_by_value(met.quantile + self.settings.margin * self._range, met.low, met.high)
 
     @property
     def terminal(self) -> tf.Tensor:
@@ -235,7 +261,7 @@ class RewardNode(InfoNode):
     def _explore(self, choice: tf.Tensor, worth: tf.Tensor, tick: Tick) -> tf.Tensor:
         random = tf.random.stateless_uniform(tf.shape(choice), tick.fold(2).seed, 0, tf.shape(worth)[1], tf.int32)
         dice = tf.random.stateless_uniform(tf.shape(choice), tick.fold(3).seed)
-        return tf.where(dice < self._epsilon, random, choice)
+        return tf.where(dice < self._met.epsilon, random, choice)
 
     # -- learning ----------------------------------------------------------------------------------
 
@@ -265,9 +291,13 @@ class RewardNode(InfoNode):
         source = experience.intrinsic if self.settings.signal == "intrinsic" else experience.reward
         return source[:, :-1]
 
+    def _bootstrap(self, experience: Experience, moved: tf.Tensor) -> tf.Tensor:
+        """Values that the targets lean on, `[B, 1]` or `[B, T-1]`."""
+        reached = experience.parents[self._pred_name]["slow"][:, 1:]
+        return self.value(returns.leaned_on(reached, moved, self.settings.lam), slow=True)
+
     def _targets(self, experience: Experience, moved: tf.Tensor) -> tf.Tensor:
-        slow = experience.parents[self._pred_name]["slow"]
-        bootstrap = self.value(slow[:, 1:], slow=True)
+        bootstrap = self._bootstrap(experience, moved)
         reward, ended = self._signal_of(experience), spans.ended(experience)
         return tf.stop_gradient(
             returns.n_step_targets(
@@ -290,7 +320,7 @@ class RewardNode(InfoNode):
         moved = returns.cumulative_valid(experience.step_type)
         unmet = tf.maximum(self.set_point - experience.reward[:, :-1], 0.0)
         cost = tf.reduce_sum(moved * unmet, 1) / tf.maximum(tf.reduce_sum(moved, 1), 1.0)
-        metrics.update(set_point=self.set_point, epsilon=tf.identity(self._epsilon))
+        metrics.update(set_point=self.set_point, epsilon=self._met.epsilon)
         return NodeLoss(total * float(experience.modes.train_rewards), cost, metrics)
 
     def _window_loss(
@@ -342,15 +372,19 @@ class RewardNode(InfoNode):
         moved = tf.cast(tf.not_equal(experience.step_type[:, :-1], 2), tf.float32)
         # Absorbing costs lie a tenth above the highest met: ending is never the cheaper life.
         low = tf.reduce_min(moved * reward) * (1.1 if cfg.signal == "intrinsic" else 1.0)
-        self._low.assign(tf.minimum(self._low, low))
-        self._high.assign(tf.maximum(self._high, tf.reduce_max(moved * reward)))
-        self._best.assign(tf.maximum(self._best, tf.reduce_max(experience.reward)))
-        values = self.value(experience.parents[self._pred_name]["slow"][:, 1:], slow=True)
-        above = tf.reduce_mean(tf.cast(values > self._set_point, tf.float32))
-        # Stochastic quantile step: moves up while more than 1 - q of the values lie above.
-        self._set_point.assign_add(0.05 * self._range * (above - (1 - cfg.quantile)))
+        self._keep(
+            low=tf.minimum(self._met.low, low),
+            high=tf.maximum(self._met.high, tf.reduce_max(moved * reward)),
+            best=tf.maximum(self._met.best, tf.reduce_max(experience.reward)),
+        )
+        values = self._bootstrap(experience, returns.cumulative_valid(experience.step_type))
+        above = tf.reduce_mean(tf.cast(values > self._met.quantile, tf.float32))
         done = tf.minimum(tf.cast(step, tf.float32) / max(cfg.epsilon_steps, 1), 1.0)
-        self._epsilon.assign(cfg.epsilon + (cfg.final_epsilon - cfg.epsilon) * done)
+        self._keep(
+            # Stochastic quantile step: moves up while more than 1 - q of the values lie above.
+            quantile=self._met.quantile + 0.05 * self._range * (above - (1 - cfg.quantile)),
+            epsilon=cfg.epsilon + (cfg.final_epsilon - cfg.epsilon) * done,
+        )
         # Last: until then the slow values are those the loss bootstrapped from, computed once.
         for net in self._nets:
             net.follow()

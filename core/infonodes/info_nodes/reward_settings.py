@@ -35,7 +35,7 @@ class RewardSettings:
       epsilon: Chance of a random option while collecting, at first.
       final_epsilon: The same, at last.
       epsilon_steps: Train steps from the first to the last, linearly.
-      quantile: Of predicted values, that the set point follows.
+      quantile: Of the values bootstrapped from, that the set point follows.
       margin: Share of the reward range that the set point lies above the quantile.
       curiosity: Weight of information gain in what a candidate is worth while collecting;
         0 for none.

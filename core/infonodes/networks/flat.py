@@ -43,7 +43,7 @@ class FlatLayer(tf.Module, metaclass=abc.ABCMeta):
     def split(self, flat: tf.Tensor) -> list[tf.Tensor]:
         """Returns the weights, or whatever is joined as they are, in their shapes."""
         parts = tf.split(flat, [math.prod(shape) for shape in self._shapes])
-        return [part if len(shape) == 1 else tf.reshape(part, shape) for part, shape in zip(parts, self._shapes)]
+        return [tf.reshape(part, shape) for part, shape in zip(parts, self._shapes)]
 
     @abc.abstractmethod
     def _weights(self, features: int) -> list[tuple[tuple[int, ...], Initial]]:
@@ -52,3 +52,18 @@ class FlatLayer(tf.Module, metaclass=abc.ABCMeta):
     @abc.abstractmethod
     def _of_rows(self, rows: tf.Tensor, *weights: tf.Tensor) -> tf.Tensor:
         """Maps `rows` `[N, features]`."""
+
+
+def affine_weights(features: int, size: int, draw: Initial) -> tuple[tuple[int, ...], Initial]:
+    """Returns shape `[features + 1, size]` and initial values of a matrix for `affine`: biases 0."""
+    drawn = lambda _: tf.concat([draw((features, size)), tf.zeros([1, size])], 0)
+    return (features + 1, size), drawn
+
+
+def affine(rows: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    """Returns rows `[N, F]` times all but the last of `weights` `[F + 1, O]`, which is the bias: `[N, O]`.
+
+    As one product: the gradient of a bias that is added is a sum over rows, which XLA's
+    CPU compiler makes a loop of its own, slower than the whole product.
+    """
+    return tf.matmul(tf.pad(rows, [[0, 0], [0, 1]], constant_values=1.0), weights)

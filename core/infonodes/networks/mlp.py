@@ -5,7 +5,7 @@ from typing import Callable, Optional
 
 import tensorflow as tf
 
-from infonodes.networks.flat import FlatLayer, Initial
+from infonodes.networks.flat import FlatLayer, Initial, affine, affine_weights
 from infonodes.networks.rowwise import rowwise
 
 _EPSILON = 1e-6
@@ -48,19 +48,14 @@ class MLP(FlatLayer):
         scale = max(self._output_scale, 1e-12) ** 2
         last = tf.keras.initializers.VarianceScaling(scale, "fan_in", "truncated_normal")
         draws = [tf.keras.initializers.LecunNormal() for _ in widths[2:]] + [last]
-        return [
-            weight
-            for inner, outer, draw in zip(widths, widths[1:], draws)
-            for weight in (((inner, outer), draw), ((outer,), tf.zeros))
-        ]
+        return [affine_weights(*sizes) for sizes in zip(widths, widths[1:], draws)]
 
     def _of_rows(self, rows: tf.Tensor, *weights: tf.Tensor) -> tf.Tensor:
-        *hidden, last = zip(weights[::2], weights[1::2])
-        for kernel, bias in hidden:
-            rows = tf.matmul(rows, kernel) + bias
+        *hidden, last = weights
+        for one in hidden:
+            rows = affine(rows, one)
             rows = silu(layer_norm(rows) if self._normalise else rows)
-        kernel, bias = last
-        return self._output(tf.matmul(rows, kernel) + bias)
+        return self._output(affine(rows, last))
 
 
 def simnorm(x: tf.Tensor, group: int) -> tf.Tensor:
@@ -106,19 +101,15 @@ class EnsembleMLP(FlatLayer):
         k, h, o = self.heads, self.hidden, self.size
         # One draw a head: the heads must start apart, or their spread says nothing.
         one = lambda shape: tf.keras.initializers.LecunNormal()(shape)
-        draws = lambda shape, axis: lambda _: tf.stack([one(shape) for _ in range(k)], axis)
-        w_out = tf.zeros if self.zero_output else draws((h, o), 0)
-        return [
-            ((features, k, h), draws((features, h), 1)),
-            ((k, h), tf.zeros),
-            ((k, h, o), w_out),
-            ((k, o), tf.zeros),
-        ]
+        draws = lambda shape, axis: tf.stack([one(shape) for _ in range(k)], axis)
+        inner = affine_weights(features, k * h, lambda shape: tf.reshape(draws((features, h), 1), shape))
+        w_out = tf.zeros if self.zero_output else lambda _: draws((h, o), 0)
+        return [inner, ((k, h, o), w_out), ((k, o), tf.zeros)]
 
     def _of_rows(self, rows: tf.Tensor, *weights: tf.Tensor) -> tf.Tensor:
-        w_in, b_in, w_out, b_out = weights
-        active = silu(layer_norm(tf.einsum("nf,fkh->nkh", rows, w_in) + b_in))
-        return tf.einsum("nkh,kho->nko", active, w_out) + b_out
+        w_in, w_out, b_out = weights
+        inner = tf.reshape(affine(rows, w_in), [-1, self.heads, self.hidden])
+        return tf.einsum("nkh,kho->nko", silu(layer_norm(inner)), w_out) + b_out
 
 
 class Joined(tf.Module):

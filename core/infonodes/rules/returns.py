@@ -29,7 +29,7 @@ def n_step_targets(
       reward: `[B, T-1]`.
       ended: `[B, T-1]`, 1 where the move ended in a true termination.
       moved: `[B, T-1]`, 1 up to the last move before a boundary, 0 after it.
-      bootstrap: `[B, T-1]`, normalised value of the frame each move leads to.
+      bootstrap: `[B, T-1]`, normalised value of the frame each move leads to; or of `leaned_on` frames.
       gamma: Discount in [0, 1).
       lam: λ in [0, 1]; 1 is the n-step return to the window's end.
       terminal: Normalised value of having ended: 0 where rewards stop, negative where
@@ -39,6 +39,7 @@ def n_step_targets(
       `[B, T-1]`; rows of `moved` = 0 are meaningless.
     """
     moves = reward.shape[1]
+    bootstrap = tf.broadcast_to(bootstrap, tf.shape(reward))
     targets = [None] * moves
     following = bootstrap[:, -1]
     for j in reversed(range(moves)):
@@ -51,6 +52,26 @@ def n_step_targets(
         following = (1 - gamma) * reward[:, j] + gamma * beyond
         targets[j] = following
     return tf.stack(targets, axis=1)
+
+
+def leaned_on(reached: tf.Tensor, moved: tf.Tensor, lam: float) -> tf.Tensor:
+    """Returns the frames whose values the λ-returns of a window need.
+
+    At λ = 1 that is the one which the last valid move leads to; values of the others would be
+    multiplied by 0.
+
+    Args:
+      reached: `[B, T-1, D]`, the frame each move leads to.
+      moved: As for `n_step_targets`.
+      lam: The same.
+
+    Returns:
+      `[B, 1, D]` at λ = 1, else `reached`.
+    """
+    if lam != 1.0:
+        return reached
+    last = tf.maximum(tf.cast(tf.reduce_sum(moved, axis=1), tf.int32) - 1, 0)
+    return tf.gather(reached, last[:, None], axis=1, batch_dims=1)
 
 
 def cumulative_valid(step_type: tf.Tensor) -> tf.Tensor:
