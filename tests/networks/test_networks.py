@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from infonodes.networks.gated import Gated
 from infonodes.networks.mlp import MLP, EnsembleMLP, simnorm
-from infonodes.networks.slow import Slow
+from infonodes.networks.slow import Followed, Slow
 
 RNG = np.random.default_rng(0)
 
@@ -40,17 +40,17 @@ def test_slow_follows_by_its_rate():
     for variable in both.fast.variables:
         variable.assign_add(tf.fill(variable.shape, 2.0))
     for n in range(1, 4):
-        both.follow()
+        Followed(both).follow()
         for before, variable in zip(start, both.slow.variables):
             np.testing.assert_allclose(variable, before + 2.0 * (1 - 0.75**n), rtol=1e-5, atol=1e-5)
     both.reset()
     np.testing.assert_array_equal(both(tf.ones([1, 2])), both(tf.ones([1, 2]), slow=True))
-    assert {id(v) for v in both.learned()} == {id(v) for v in network.trainable_variables}
+    assert {id(v) for v in Followed(both).learned()} == {id(v) for v in network.trainable_variables}
 
 
 def test_slow_of_a_function_is_the_function():
     both = Slow(lambda x: 2 * x, 0.1, tf.zeros([1, 2]))
-    both.follow()
+    Followed(both).follow()
     np.testing.assert_array_equal(both(tf.ones([2, 3, 2]), slow=True), np.full([2, 3, 2], 2.0))
 
 
@@ -79,6 +79,30 @@ def test_gated_mixes_by_its_gates():
     bias.assign(tf.fill(bias.shape, 100.0))
     np.testing.assert_allclose(network(x, tf.zeros([3, 16])), fresh, atol=1e-6)
     assert np.max(np.abs(network(x, z) - z)) > 1e-2
+
+
+def test_followed_networks_lie_in_one_variable():
+    """Joined, they map as before, each learns by itself, and the copies follow once."""
+    x = tf.constant(normal(4, 5))
+    networks = (MLP((6,), 3), EnsembleMLP(2, 6, 3), tf.keras.layers.Dense(2))
+    members = [Slow(network, 0.25, x) for network in networks]
+    before = [member(x).numpy() for member in members]
+    followed = Followed(*members)
+    learned = followed.learned()
+    assert [v.shape.num_elements() for v in learned] == [57 + 114, 10, 2]
+    followed.reset()
+    for member, expected in zip(members, before):
+        np.testing.assert_allclose(member(x), expected, atol=1e-6)
+        np.testing.assert_allclose(member(x, slow=True), expected, atol=1e-6)
+    with tf.GradientTape() as tape:
+        out = tf.reduce_sum(members[1](x))
+    slope = tape.gradient(out, learned[0]).numpy()
+    own = members[1].fast.count
+    assert np.any(slope[-own:]) and not np.any(slope[:-own])
+    learned[0].assign_add(tf.ones_like(learned[0]))
+    slow = members[0].slow.flat.numpy()
+    followed.follow()
+    np.testing.assert_allclose(members[0].slow.flat - slow, 0.25 * np.ones_like(slow), atol=1e-6)
 
 
 def test_ensemble_heads_are_apart_and_independent():

@@ -13,6 +13,7 @@ from infonodes.info_nodes.pred_settings import BOUNDS, PredSettings
 from infonodes.info_nodes.rows import pick_target, where_row
 from infonodes.networks.mlp import EnsembleMLP
 from infonodes.networks.rowwise import rowwise
+from infonodes.networks.slow import Followed
 from infonodes.networks.statistic import running_statistic
 from infonodes.rules import consensus, prediction, returns
 from infonodes.types import Experience, GraphError, NodeError, NodeLoss, State, Target, Tick
@@ -94,6 +95,8 @@ class PredNode(InfoNode):
         f_abs, f_pred, f_act = self._given
         self.f_abs = pred_networks.encoder(self.name, cfg, width, self.recurrent, f_abs)
         self.f_pred = pred_networks.predictor(self.name, cfg, self.option_size, f_pred)
+        apart = cfg.encoder_rate != 1.0
+        self._followed = [Followed(self.f_abs), Followed(self.f_pred)] if apart else [Followed(self.f_abs, self.f_pred)]
         self.f_act, self._inverse = pred_networks.acts(cfg, controls, f_act)
         self.heads = EnsembleMLP(cfg.heads, 32, size) if cfg.heads else None
         if self.heads:
@@ -132,15 +135,16 @@ class PredNode(InfoNode):
 
     def _learned(self) -> list[tuple[tf.Variable, float]]:
         cfg = self.settings
-        rest = list(self.f_pred.learned())
+        rest: list[tf.Variable] = []
         for module in (self._inverse, self.heads, *self._f_trans.values()):
             rest.extend(v for v in getattr(module, "variables", ()) if v.trainable)
-        encoder = [(v, self.lr_multiplier * cfg.encoder_rate) for v in self.f_abs.learned()]
-        return encoder + [(v, self.lr_multiplier) for v in rest]
+        rates = zip(self._followed, (cfg.encoder_rate, 1.0))
+        learned = [(v, self.lr_multiplier * rate) for followed, rate in rates for v in followed.learned()]
+        return learned + [(v, self.lr_multiplier) for v in rest]
 
     def _initialize(self) -> None:
-        self.f_abs.reset()
-        self.f_pred.reset()
+        for followed in self._followed:
+            followed.reset()
 
     # -- perception --------------------------------------------------------------------
 
@@ -319,8 +323,8 @@ class PredNode(InfoNode):
         return pred_learning.loss(self, experience)
 
     def _after_update(self, experience: Experience, step: tf.Tensor) -> None:
-        self.f_abs.follow()
-        self.f_pred.follow()
+        for followed in self._followed:
+            followed.follow()
         hold, slow = self.settings.hold, experience.state["slow"]
         imagined = experience.state["imagined"][:, 0]
         alive = returns.cumulative_valid(experience.step_type)[:, hold - 1]

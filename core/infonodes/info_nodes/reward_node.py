@@ -11,7 +11,7 @@ from infonodes.info_nodes.info_node import SCALAR, InfoNode
 from infonodes.info_nodes.pred_node import PredNode
 from infonodes.info_nodes.reward_settings import RewardSettings
 from infonodes.networks.mlp import MLP, EnsembleMLP, Joined
-from infonodes.networks.slow import Slow
+from infonodes.networks.slow import Followed, Slow
 from infonodes.networks.statistic import running_statistic
 from infonodes.rules import planning, returns, spans
 from infonodes.types import Experience, GraphError, NodeLoss, State, Target, Tick
@@ -126,18 +126,14 @@ class RewardNode(InfoNode):
         if cfg.curiosity:
             interest = MLP((cfg.hidden,), 1, output_scale=0.0, name="interest")
             self._interest = Slow(interest, cfg.slow_rate, z)
+        self._followed = Followed(self._outlook, self._value, *([self._interest] if self._interest else []))
         self._statistics = running_statistic(tf.constant([0.0, 0.0, 0.0, 0.0, cfg.epsilon]), "met")
 
-    @property
-    def _nets(self) -> list[Slow]:
-        return [n for n in (self._outlook, self._value, self._interest) if n is not None]
-
     def _learned(self) -> list[tuple[tf.Variable, float]]:
-        return [(v, self.lr_multiplier) for net in self._nets for v in net.learned()]
+        return [(v, self.lr_multiplier) for v in self._followed.learned()]
 
     def _initialize(self) -> None:
-        for net in self._nets:
-            net.reset()
+        self._followed.reset()
 
     # -- values ----------------------------------------------------------------------------
 
@@ -199,7 +195,7 @@ class RewardNode(InfoNode):
 
         Args:
           z: `[B, D]`.
-          controls: `[B, W, H, U]`.
+          controls: `[B, W, H, U]`; each is held for `repeat` predictions.
           slow: Use the slow copies.
           curious: Add what the moves would teach.
 
@@ -210,15 +206,16 @@ class RewardNode(InfoNode):
         z = tf.repeat(z[:, None], controls.shape[1], axis=1)
         worth, alive, interest, reach = 0.0, 1.0, 0.0, 1.0
         first = z
-        for h in range(controls.shape[2]):
-            z_next = pred.predict(z, controls[:, :, h], slow=slow)
-            seen = self.outlook(z, controls[:, :, h], z_next, slow=slow)
+        for i in range(controls.shape[2] * cfg.repeat):
+            control = controls[:, :, i // cfg.repeat]
+            z_next = pred.predict(z, control, slow=slow)
+            seen = self.outlook(z, control, z_next, slow=slow)
             worth += alive * ((1 - self._gamma) * seen.reward + self._gamma * (1 - seen.proceeds) * self.terminal)
             if curious:
-                interest += reach * (1 - cfg.curiosity_gamma) * pred.information_gain(z, controls[:, :, h])
+                interest += reach * (1 - cfg.curiosity_gamma) * pred.information_gain(z, control)
                 reach *= cfg.curiosity_gamma * seen.proceeds
             alive *= self._gamma * seen.proceeds
-            first = z_next if h == 0 else first
+            first = z_next if i == 0 else first
             z = z_next
         worth += alive * self.value(z, slow=slow)
         if curious:
@@ -246,9 +243,10 @@ class RewardNode(InfoNode):
         pred_state = parent_states[self._pred_name]
         options = pred.options(pred_state)  # [B, N, U]
         horizon = cfg.planning_horizon if modes.collect == "planning" else cfg.horizon
-        paths = planning.sequences(options.shape[1], horizon, cfg.width, tick.fold(1).seed)
-        paths = tf.repeat(paths, cfg.repeat, axis=1)
-        controls = tf.gather(options, paths, axis=1)  # [B, W, H, U]
+        controls = options[:, :, None]  # [B, W, H, U]
+        if horizon > 1:  # Else as they are: XLA sees that f_act asks for the same predictions, and makes them once.
+            paths = planning.sequences(options.shape[1], horizon, cfg.width, tick.fold(1).seed)
+            controls = tf.gather(options, paths, axis=1)
         curious = cfg.curiosity > 0 and not modes.greedy
         worth, first = self.score(pred_state["z"], controls, pred.slow_in(tick), curious)
         choice = tf.argmax(worth, axis=1, output_type=tf.int32)
@@ -386,5 +384,4 @@ class RewardNode(InfoNode):
             epsilon=cfg.epsilon + (cfg.final_epsilon - cfg.epsilon) * done,
         )
         # Last: until then the slow values are those the loss bootstrapped from, computed once.
-        for net in self._nets:
-            net.follow()
+        self._followed.follow()

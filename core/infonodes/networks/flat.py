@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import abc
 import math
-from typing import Callable, Optional
+from typing import Callable, Optional, Sequence
 
 import tensorflow as tf
 
@@ -20,12 +20,13 @@ class FlatLayer(tf.Module, metaclass=abc.ABCMeta):
     those, and with many nodes most of the time of an export goes there.
 
     Attributes:
-      flat: All weights, `[weights]`; None until the layer was first called.
+      flat: All weights, `[weights]`, its own or `join`ed ones; None until the layer was first called.
     """
 
     def __init__(self, name: Optional[str] = None):
         super().__init__(name=name)
         self.flat: Optional[tf.Variable] = None
+        self._start = 0
 
     def __call__(self, inputs: tf.Tensor) -> tf.Tensor:
         """Maps `inputs`; the first call fixes how many features they have and draws the weights."""
@@ -41,9 +42,15 @@ class FlatLayer(tf.Module, metaclass=abc.ABCMeta):
             self.flat = tf.Variable(drawn, name=f"{self.name}/flat")
 
     def split(self, flat: tf.Tensor) -> list[tf.Tensor]:
-        """Returns the weights, or whatever is joined as they are, in their shapes."""
-        parts = tf.split(flat, [math.prod(shape) for shape in self._shapes])
+        """Returns the layer's weights, or whatever lies as they do in `flat`, in their shapes."""
+        sizes = [math.prod(shape) for shape in self._shapes]
+        _, *parts, _ = tf.split(flat, [self._start, *sizes, flat.shape[0] - self._start - self.count])
         return [tf.reshape(part, shape) for part, shape in zip(parts, self._shapes)]
+
+    @property
+    def count(self) -> int:
+        """How many weights the layer has."""
+        return sum(math.prod(shape) for shape in self._shapes)
 
     @abc.abstractmethod
     def _weights(self, features: int) -> list[tuple[tuple[int, ...], Initial]]:
@@ -52,6 +59,16 @@ class FlatLayer(tf.Module, metaclass=abc.ABCMeta):
     @abc.abstractmethod
     def _of_rows(self, rows: tf.Tensor, *weights: tf.Tensor) -> tf.Tensor:
         """Maps `rows` `[N, features]`."""
+
+
+def join(layers: Sequence[FlatLayer]) -> None:
+    """Lays the weights of layers that were called in one variable, one layer after the other."""
+    with tf.init_scope():
+        whole = tf.Variable(tf.concat([layer.flat for layer in layers], 0), name="/".join(x.name for x in layers))
+    start = 0
+    for layer in layers:
+        layer._start, layer.flat = start, whole
+        start += layer.count
 
 
 def affine_weights(features: int, size: int, draw: Initial) -> tuple[tuple[int, ...], Initial]:

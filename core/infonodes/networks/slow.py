@@ -7,6 +7,7 @@ from typing import Any, Callable
 import tensorflow as tf
 from tf_agents.utils import common
 
+from infonodes.networks.flat import FlatLayer, join
 from infonodes.networks.rowwise import rowwise
 
 
@@ -43,15 +44,41 @@ class Slow(tf.Module):
         for source, copied in zip(_variables(self.fast), _variables(self.slow)):
             copied.assign(source)
 
+
+class Followed(tf.Module):
+    """Networks that one optimiser step trains alike, and whose copies follow them at one rate.
+
+    The perceptrons among them lie in one variable, their copies in another: each variable
+    costs a compiled tick 4 µs, and a train step 10.
+    """
+
+    def __init__(self, *members: Slow, name: str = "followed"):
+        """Joins the weights of `members`, all of one rate."""
+        super().__init__(name=name)
+        self._members = members
+        for side in ("fast", "slow"):
+            layers = [layer for member in members for layer in _perceptrons(getattr(member, side))]
+            if len(layers) > 1:
+                join(layers)
+
+    def reset(self) -> None:
+        """Makes the copies equal to the networks."""
+        for member in self._members:
+            member.reset()
+
     def follow(self) -> None:
-        """Moves the copy towards the network by `rate`."""
-        source, copied = _variables(self.fast), _variables(self.slow)
+        """Moves the copies towards the networks by their rate."""
+        source, copied = self._side("fast"), self._side("slow")
         if source:
-            common.soft_variables_update(source, copied, tau=self.rate)
+            common.soft_variables_update(source, copied, tau=self._members[0].rate)
 
     def learned(self) -> list[tf.Variable]:
-        """Returns the variables that the optimiser may step: the network's, not the copy's."""
-        return [v for v in _variables(self.fast) if v.trainable]
+        """Returns the variables that the optimiser may step: the networks', not the copies'."""
+        return [v for v in self._side("fast") if v.trainable]
+
+    def _side(self, side: str) -> list[tf.Variable]:
+        found = [v for member in self._members for v in _variables(getattr(member, side))]
+        return list({id(v): v for v in found}.values())
 
 
 def _clone(network: Callable[..., Any]) -> Callable[..., Any]:
@@ -62,3 +89,10 @@ def _clone(network: Callable[..., Any]) -> Callable[..., Any]:
 
 def _variables(network: Callable[..., Any]) -> list[tf.Variable]:
     return list(getattr(network, "variables", ()))
+
+
+def _perceptrons(network: Callable[..., Any]) -> list[FlatLayer]:
+    """Returns those of a network of ours; Keras keeps account of its layers' variables itself."""
+    if isinstance(network, tf.keras.layers.Layer) or not isinstance(network, tf.Module):
+        return []
+    return [module for module in (network, *network.submodules) if isinstance(module, FlatLayer)]
