@@ -358,7 +358,8 @@ class RewardNode(InfoNode):
         cfg, pred = self.settings, self.peer(self._pred_name)
         slow = window.parents[self._pred_name]["slow"]
         gain = pred.information_gain(slow[:, :-1], pred_replay.joined_controls(pred, window)[:, :-1])
-        beyond = tf.nn.softplus(self._interest(slow[:, 1:], slow=True)[..., 0])
+        reached = returns.leaned_on(slow[:, 1:], moved, cfg.lam)
+        beyond = tf.nn.softplus(self._interest(reached, slow=True)[..., 0])
         target = returns.n_step_targets(gain, spans.ended(window), moved, beyond, cfg.curiosity_gamma, cfg.lam)
         guess = tf.nn.softplus(self._interest(tf.stop_gradient(z))[..., 0])
         return moved[:, 0] * (guess - tf.stop_gradient(target[:, 0])) ** 2
