@@ -105,6 +105,27 @@ def test_followed_networks_lie_in_one_variable():
     np.testing.assert_allclose(members[0].slow.flat - slow, 0.25 * np.ones_like(slow), atol=1e-6)
 
 
+def test_a_network_of_two_groups_stays_one():
+    """Shared by two nodes, it is joined once, and each group's copy of it follows."""
+    x = tf.constant(normal(4, 5))
+    shared = MLP((6,), 3)
+    groups, copies = [], []
+    for own in (MLP((6,), 2), MLP((7,), 2)):
+        copies.append(Slow(shared, 0.5, x))
+        groups.append(Followed(copies[-1], Slow(own, 0.5, x)))
+    expected = shared(x).numpy()
+    for group in groups:
+        group.reset()
+    for learned in {id(v): v for group in groups for v in group.learned()}.values():
+        learned.assign_add(tf.ones_like(learned))
+    assert np.max(np.abs(shared(x) - expected)) > 1e-2
+    for group, copied in zip(groups, copies):
+        np.testing.assert_allclose(copied(x, slow=True), expected, atol=1e-5)
+        group.follow()
+        halfway = shared.split(copied.slow.flat)[0] - shared.split(shared.flat)[0]
+        np.testing.assert_allclose(halfway, -0.5 * np.ones_like(halfway), atol=1e-5)
+
+
 def test_ensemble_heads_are_apart_and_independent():
     """Each output is its own head's: the gradient of one reaches no weight of another."""
     heads = EnsembleMLP(3, 8, 2)

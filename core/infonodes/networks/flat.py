@@ -52,6 +52,11 @@ class FlatLayer(tf.Module, metaclass=abc.ABCMeta):
         """How many weights the layer has."""
         return sum(math.prod(shape) for shape in self._shapes)
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether the layer was called and its variable holds no other's weights."""
+        return self.flat is not None and self.flat.shape[0] == self.count
+
     @abc.abstractmethod
     def _weights(self, features: int) -> list[tuple[tuple[int, ...], Initial]]:
         """Returns each weight's shape and what draws it, for inputs `[..., features]`."""

@@ -57,9 +57,9 @@ class Followed(tf.Module):
         super().__init__(name=name)
         self._members = members
         for side in ("fast", "slow"):
-            layers = [layer for member in members for layer in _perceptrons(getattr(member, side))]
+            layers = {id(layer): layer for member in members for layer in _perceptrons(getattr(member, side))}
             if len(layers) > 1:
-                join(layers)
+                join(list(layers.values()))
 
     def reset(self) -> None:
         """Makes the copies equal to the networks."""
@@ -92,7 +92,7 @@ def _variables(network: Callable[..., Any]) -> list[tf.Variable]:
 
 
 def _perceptrons(network: Callable[..., Any]) -> list[FlatLayer]:
-    """Returns those of a network of ours; Keras keeps account of its layers' variables itself."""
+    """Returns those of a network of ours that are joined to no others; Keras keeps account of its layers itself."""
     if isinstance(network, tf.keras.layers.Layer) or not isinstance(network, tf.Module):
         return []
-    return [module for module in (network, *network.submodules) if isinstance(module, FlatLayer)]
+    return [m for m in (network, *network.submodules) if isinstance(m, FlatLayer) and m.is_alone]
