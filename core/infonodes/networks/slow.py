@@ -63,8 +63,8 @@ class Followed(tf.Module):
 
     def reset(self) -> None:
         """Makes the copies equal to the networks."""
-        for member in self._members:
-            member.reset()
+        for source, copied in zip(self._side("fast"), self._side("slow")):
+            copied.assign(source)
 
     def follow(self) -> None:
         """Moves the copies towards the networks by their rate."""
