@@ -26,7 +26,7 @@ from experiments.benchmarks import reports
 from experiments.benchmarks.cells import AGENTS, Cell
 
 _SUITE = flags.DEFINE_string("suite", "short", "short, classic, all, or a task.")
-_AGENTS = flags.DEFINE_list("agents", None, "Agents to run; all that fit by default.")
+_AGENTS = flags.DEFINE_list("agents", None, "Agents to run; all that fit by default, but for variants of presets.")
 _PEER = flags.DEFINE_string("peer_python", None, "A Python with Stable-Baselines3; without it, its cells are left out.")
 _DEADLINE = flags.DEFINE_float("cell_deadline_s", 4 * 3600.0, "A cell that takes longer is killed.")
 _REPORT = flags.DEFINE_boolean("report", False, "Only write the tables of the cells that are there.")

@@ -27,6 +27,11 @@ AGENTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "sb3_ppo": ("sb3", BOTH),
     "sb3_sac": ("sb3", CONTINUOUS),
 }
+# Presets with settings of their own, by what is changed: they run where they are asked for by name.
+VARIANTS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
+    "predictive_repeat4": ("predictive", {"reward": {"repeat": 4}}),
+}
+AGENTS.update({name: AGENTS[preset] for name, (preset, _) in VARIANTS.items()})
 _SHORT = {"cartpole": 4000, "pendulum": 3000}
 _SHORT_AGENTS = ("random", "reactive", "predictive", "tfa_dqn", "tfa_sac", "sb3_dqn", "sb3_sac")
 _CLASSIC = ("cartpole", "acrobot", "mountain_car", "pendulum", "mountain_car_continuous")
@@ -123,7 +128,7 @@ def cells(
     Args:
       name: See `suite`.
       seeds: Of each agent on each task.
-      agents: Those to run; all that fit by default.
+      agents: Those to run; all that fit by default, but for the variants.
       steps: Environment steps instead of the suite's own.
 
     Raises:
@@ -132,11 +137,12 @@ def cells(
     strangers = sorted(set(agents or ()) - set(AGENTS))
     if strangers:
         raise ValueError(f"agents {strangers}: expected some of {sorted(AGENTS)}")
+    wanted = set(AGENTS) - set(VARIANTS) if agents is None else set(agents)
     found = {}
     for seed in seeds:
         for task_name, (own, able) in suite(name).items():
             task = TASKS[task_name]
-            for agent in (a for a in able if fits(a, task) and (agents is None or a in agents)):
+            for agent in (a for a in able if fits(a, task) and a in wanted):
                 total = steps or own
                 every = min(task.eval_every, total)
                 cell = Cell(task_name, agent, seed, total - total % every, every, task.eval_episodes)

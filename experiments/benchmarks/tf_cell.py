@@ -12,7 +12,7 @@ from tf_agents.specs import tensor_spec
 from experiments import runner
 from experiments.baselines import UniformReplay
 from experiments.benchmarks import agent_settings, tfa_agents
-from experiments.benchmarks.cells import AGENTS, Cell
+from experiments.benchmarks.cells import AGENTS, VARIANTS, Cell
 from experiments.benchmarks.playing import Result, evaluate
 from experiments.benchmarks.ppo_updates import PpoUpdater
 from experiments.benchmarks.py_form import PyWorld
@@ -34,9 +34,10 @@ def main(cell_json: str, path: str) -> None:
 
 
 def run_ours(cell: Cell, watch: Watch, result: Result) -> Any:
-    """Trains a preset as it comes, by the project's own runner; returns the world it trained in."""
+    """Trains a preset as it comes, or a variant, by the project's own runner; returns the world it trained in."""
+    preset, changed = VARIANTS.get(cell.agent, (cell.agent, {}))
     config = RunConfig(
-        env=cell.task, preset=cell.agent, seed=cell.seed, steps=cell.moves, out=cell.out,
+        env=cell.task, preset=preset, seed=cell.seed, steps=cell.moves, out=cell.out, settings=changed,
         eval_every=cell.eval_moves, eval_episodes=cell.eval_episodes, warmup=agent_settings.WARMUP,
     )
     assert runner._EVALUATION_SEED == EVALUATION_SEED  # The watch tells evaluation by it.

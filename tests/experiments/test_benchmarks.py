@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from dm_env import specs
 
-from experiments import sweep
-from experiments.benchmarks import cells, playing, reports, worlds
-from experiments.benchmarks.cells import AGENTS, Cell
+from experiments import settings, sweep
+from experiments.benchmarks import cells, playing, reports, tf_cell, worlds
+from experiments.benchmarks.cells import AGENTS, VARIANTS, Cell
 from experiments.benchmarks.py_form import PyWorld
 from experiments.benchmarks.tasks import TASKS
 from experiments.benchmarks.watch import EVALUATION_SEED, Watch
@@ -75,7 +75,7 @@ def test_the_suites_hold_every_agent_that_fits_with_the_same_seeds():
     for name, task in TASKS.items():
         for agent in AGENTS:
             seeds = {c.seed for c in everything.values() if (c.task, c.agent) == (name, agent)}
-            assert seeds == ({0, 1, 2} if cells.fits(agent, task) else set())
+            assert seeds == ({0, 1, 2} if cells.fits(agent, task) and agent not in VARIANTS else set())
     assert not any(c.agent == "tfa_sac" for c in everything.values() if not TASKS[c.task].continuous)
     for name in ("short", "classic", "cartpole"):
         assert cells.cells(name, range(1))
@@ -83,6 +83,30 @@ def test_the_suites_hold_every_agent_that_fits_with_the_same_seeds():
         cells.cells("nothing", range(1))
     with pytest.raises(ValueError, match="nobody"):
         cells.cells("short", range(1), ["nobody"])
+
+
+def test_a_variant_runs_where_it_is_named_and_changes_what_its_preset_has():
+    for name, (preset, changed) in VARIANTS.items():
+        assert [c.agent for c in cells.cells("pendulum", range(1), [name, "random"]).values()] == ["random", name]
+        known, fields = settings.groups(preset), [(g, f, v) for g, group in changed.items() for f, v in group.items()]
+        assert fields and all(known[group][field] != value for group, field, value in fields)
+
+
+def test_a_cell_of_a_variant_trains_with_what_it_changes(monkeypatch):
+    asked = []
+
+    class Enough(Exception):
+        pass
+
+    def train(config, *_, **__):
+        asked.append(config)
+        raise Enough
+
+    monkeypatch.setattr(tf_cell.runner, "train", train)
+    for agent in ("predictive", "predictive_repeat4"):
+        with pytest.raises(Enough):
+            tf_cell.run_ours(Cell("pendulum", agent, 0, 1000, 1000, 1), Watch(), None)
+    assert [(c.preset, c.settings) for c in asked] == [("predictive", {}), ("predictive", {"reward": {"repeat": 4}})]
 
 
 def test_a_cell_counts_moves_by_the_action_repeat():
