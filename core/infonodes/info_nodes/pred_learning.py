@@ -40,11 +40,6 @@ def loss(node: PredNode, experience: Experience) -> NodeLoss:
     return NodeLoss(total, cost, metrics)
 
 
-def _moves(experience: Experience) -> tf.Tensor:
-    """1 for moves within an episode, `[B, T-1]`."""
-    return tf.cast(tf.not_equal(experience.step_type[:, :-1], 2), tf.float32)
-
-
 def _prediction_loss(
     node: PredNode, experience: Experience, starts: list[int], ahead: int
 ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -95,7 +90,7 @@ def _ensemble_loss(node: PredNode, experience: Experience, starts: list[int]) ->
     """Squared error of each head one tick ahead, `[B]`; it does not shape the latents."""
     assert node.heads is not None
     z, slow = tf.stop_gradient(experience.state["z"]), experience.state["slow"]
-    controls, valid, total = joined_controls(node, experience), _moves(experience), 0.0
+    controls, valid, total = joined_controls(node, experience), returns.is_move(experience.step_type), 0.0
     for start in starts:
         guesses = node.heads(tf.concat([z[:, start], controls[:, start]], axis=-1))
         error = guesses - slow[:, None, start + 1]

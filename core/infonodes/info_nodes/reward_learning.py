@@ -36,7 +36,7 @@ def update_met(node: RewardNode, experience: Experience, step: tf.Tensor) -> Non
     cfg = node.settings
     experience = _window(node, _rewarded(node, experience))
     reward = _signal(node, experience)
-    moved = tf.cast(tf.not_equal(experience.step_type[:, :-1], 2), tf.float32)
+    moved = returns.is_move(experience.step_type)
     # Absorbing costs lie a tenth above the highest met: ending is never the cheaper life.
     low = tf.reduce_min(moved * reward) * (1.1 if cfg.signal == "intrinsic" else 1.0)
     node.keep(

@@ -14,7 +14,7 @@ from infonodes.info_nodes.synaptic_ports import Inlet, Outlet
 from infonodes.info_nodes.synaptic_settings import SynapticSettings
 from infonodes.info_nodes.synaptic_wiring import capacity, first_edges
 from infonodes.networks.statistic import running_statistic
-from infonodes.rules import rewiring
+from infonodes.rules import returns, rewiring
 from infonodes.rules.synapse import Edges, Layout, outputs_of
 from infonodes.types import ENVIRONMENT, Experience, GraphError, Nest, NodeLoss, State, Target, Tick
 
@@ -190,7 +190,7 @@ class SynapticNode(InfoNode):
         return learning.learn_all(plastic, _traces(start), moves, seed, self.layout, self.settings, choose_too)
 
     def _node_loss(self, signal: tf.Tensor, experience: Experience) -> NodeLoss:
-        moves = tf.reduce_sum(tf.cast(tf.not_equal(experience.step_type[:, :-1], 2), tf.float32), axis=1)
+        moves = tf.reduce_sum(returns.is_move(experience.step_type), axis=1)
         mean = signal / tf.maximum(1.0, moves)
         alive = tf.reduce_sum(self.edges.alive)
         weight = tf.reduce_sum(self.edges.weight) / tf.maximum(1.0, alive)

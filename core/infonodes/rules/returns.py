@@ -74,10 +74,14 @@ def leaned_on(reached: tf.Tensor, moved: tf.Tensor, lam: float) -> tf.Tensor:
     return tf.gather(reached, last[:, None], axis=1, batch_dims=1)
 
 
-def cumulative_valid(step_type: tf.Tensor) -> tf.Tensor:
-    """Returns 1 for the moves of a window before its first boundary: `[B, T]` to `[B, T-1]`.
+def is_move(step_type: tf.Tensor) -> tf.Tensor:
+    """Returns 1 for the moves of a window, 0 for its boundaries: `[B, T]` to `[B, T-1]`.
 
     Move j is a boundary, not a move, if frame j is the last of an episode.
     """
-    moves = tf.cast(tf.not_equal(step_type[:, :-1], 2), tf.float32)
-    return tf.math.cumprod(moves, axis=1)
+    return tf.cast(tf.not_equal(step_type[:, :-1], 2), tf.float32)
+
+
+def cumulative_valid(step_type: tf.Tensor) -> tf.Tensor:
+    """Returns 1 for the moves of a window before its first boundary: `[B, T]` to `[B, T-1]`."""
+    return tf.math.cumprod(is_move(step_type), axis=1)
