@@ -4,6 +4,7 @@
   python -m experiments.benchmarks --suite=all --seeds=5            # days of CPU; goes on where it was stopped
   python -m experiments.benchmarks --suite=cartpole --agents=random,predictive,tfa_dqn
   python -m experiments.benchmarks --suite=all --report             # only writes the tables
+  python -m experiments.benchmarks --suite=cartpole --seeds=10 --restore  # adds seeds to the committed five
 
 Cells are kept under runs/benchmarks-SUITE/cells/, tables, curves and raw CSVs under docs/results/benchmarks/SUITE/.
 Stable-Baselines3's cells run with --peer_python, see docs/benchmarks.md.
@@ -22,7 +23,7 @@ from absl import app, flags
 
 from experiments import sweep, sweep_flags
 from experiments.benchmarks import cells as cells_lib
-from experiments.benchmarks import reports
+from experiments.benchmarks import raw_results, reports
 from experiments.benchmarks.cells import AGENTS, Cell
 
 _SUITE = flags.DEFINE_string("suite", "short", "short, classic, all, or a task.")
@@ -30,6 +31,7 @@ _AGENTS = flags.DEFINE_list("agents", None, "Agents to run; all that fit by defa
 _PEER = flags.DEFINE_string("peer_python", None, "A Python with Stable-Baselines3; without it, its cells are left out.")
 _DEADLINE = flags.DEFINE_float("cell_deadline_s", 4 * 3600.0, "A cell that takes longer is killed.")
 _REPORT = flags.DEFINE_boolean("report", False, "Only write the tables of the cells that are there.")
+_RESTORE = flags.DEFINE_boolean("restore", False, "Take runs whose raw CSVs are under --docs as finished.")
 _RUNS = flags.DEFINE_string("runs", "runs", "Folder of the cells.")
 _DOCS = flags.DEFINE_string("docs", os.path.join("docs", "results", "benchmarks"), "Folder of the results.")
 _SEEDS = {"short": 1}
@@ -50,21 +52,27 @@ def main(argv: list) -> None:
     del argv
     seeds = range(sweep_flags.SEEDS.value or _SEEDS.get(_SUITE.value, 5))
     home = os.path.join(os.path.realpath(_RUNS.value), f"benchmarks-{_SUITE.value}")
+    docs = os.path.join(_DOCS.value, _SUITE.value)
     try:
         asked = cells_lib.cells(_SUITE.value, seeds, _AGENTS.value, sweep_flags.STEPS.value)
+        if _RESTORE.value:
+            print(f"{len(raw_results.restore(os.path.join(docs, 'raw'), home, asked))} cells restored from {docs}")
+        failures = {} if _REPORT.value else _run_missing(home, asked)
+        for name, failure in failures.items():
+            print(f"--- {name}: {failure}", file=sys.stderr)
+        print(reports.write(home, asked, docs))
     except ValueError as error:
         raise SystemExit(f"error: {error}") from error
-    runnable = {name: c for name, c in asked.items() if AGENTS[c.agent][0] != "sb3" or _PEER.value}
-    if len(runnable) < len(asked) and not _REPORT.value:
-        print(f"{len(asked) - len(runnable)} cells of Stable-Baselines3 are left out: pass --peer_python")
-    failures: dict[str, str] = {}
-    if not _REPORT.value:
-        run_one = functools.partial(run_cell, deadline_s=_DEADLINE.value, peer_python=_PEER.value)
-        failures = sweep.run_missing(home, runnable, run_one, sweep_flags.WORKERS.value)
-    print(reports.write(home, asked, os.path.join(_DOCS.value, _SUITE.value)))
     if failures:
-        told = "\n".join(f"--- {name}: {failure}" for name, failure in failures.items())
-        raise SystemExit(f"error: {len(failures)} cells failed; run it again to retry them\n{told}")
+        raise SystemExit(f"error: {len(failures)} cells failed; run it again to retry them")
+
+
+def _run_missing(home: str, asked: dict[str, Cell]) -> dict[str, str]:
+    runnable = {name: c for name, c in asked.items() if AGENTS[c.agent][0] != "sb3" or _PEER.value}
+    if len(runnable) < len(asked):
+        print(f"{len(asked) - len(runnable)} cells of Stable-Baselines3 are left out: pass --peer_python")
+    run_one = functools.partial(run_cell, deadline_s=_DEADLINE.value, peer_python=_PEER.value)
+    return sweep.run_missing(home, runnable, run_one, sweep_flags.WORKERS.value)
 
 
 if __name__ == "__main__":

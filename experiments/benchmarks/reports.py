@@ -1,7 +1,6 @@
 """From cells to tables, curves by steps and by wall-clock, and a CSV a seed."""
 from __future__ import annotations
 
-import csv
 import json
 import os
 from typing import Any, Mapping
@@ -9,10 +8,9 @@ from typing import Any, Mapping
 import numpy as np
 
 from experiments import plotting, results, sweep
+from experiments.benchmarks import raw_results
 from experiments.benchmarks.cells import Cell
 from experiments.benchmarks.tasks import TASKS
-
-_COLUMNS = ("step", "train_s", "episode", "return", "length")
 
 
 def write(home: str, cells: Mapping[str, Cell], docs: str) -> str:
@@ -25,8 +23,13 @@ def write(home: str, cells: Mapping[str, Cell], docs: str) -> str:
 
     Returns:
       The table.
+
+    Raises:
+      sweep.RunError: if no cell is there; a table that was is left as it is.
     """
     found = read(home, cells)
+    if not found:
+        raise sweep.RunError(f"no finished cells of {sorted({c.task for c in cells.values()})} under {home!r}")
     os.makedirs(os.path.join(docs, "raw"), exist_ok=True)
     lines = [
         f"# Benchmarks: {os.path.basename(docs)}\n",
@@ -78,7 +81,7 @@ def _task(task: str, agents: dict[str, dict[int, dict[str, Any]]], docs: str) ->
     lines, steps, times = [], {}, {}
     for agent, runs in agents.items():
         for seed, run in runs.items():
-            _raw(os.path.join(docs, "raw", f"{task}-{agent}-seed{seed}.csv"), run)
+            raw_results.write(os.path.join(docs, "raw"), f"{task}-{agent}-seed{seed}", run)
         means = {
             seed: [(e["step"], float(np.mean(e["returns"]))) for e in run["evaluations"]] for seed, run in runs.items()
         }
@@ -96,15 +99,6 @@ def _task(task: str, agents: dict[str, dict[int, dict[str, Any]]], docs: str) ->
         path = os.path.join(docs, f"{task}_seconds.png")
         plotting.curves(times, path, f"{task}{repeat}", x_label="seconds of acting and learning, one thread")
     return lines
-
-
-def _raw(path: str, run: dict[str, Any]) -> None:
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(_COLUMNS)
-        for e in run["evaluations"]:
-            for i, (value, length) in enumerate(zip(e["returns"], e["lengths"])):
-                rows.writerow((e["step"], e["train_s"], i, f"{value:.6g}", length))
 
 
 def _bsuite(task: str, runs: Mapping[int, dict[str, Any]]) -> str:

@@ -9,7 +9,7 @@ import pytest
 from dm_env import specs
 
 from experiments import settings, sweep
-from experiments.benchmarks import cells, playing, reports, tf_cell, worlds
+from experiments.benchmarks import cells, playing, raw_results, reports, tf_cell, worlds
 from experiments.benchmarks.cells import AGENTS, VARIANTS, Cell
 from experiments.benchmarks.py_form import PyWorld
 from experiments.benchmarks.tasks import TASKS
@@ -235,6 +235,47 @@ def test_cells_resume_one_by_one_and_the_report_tells_what_is_there(there, tmp_p
     other = cells.cells("cartpole", range(2), ["random"], 2000)
     with pytest.raises(sweep.RunError, match="other settings"):
         sweep.run_missing(home, other, run_one, 1)
+
+
+def test_a_table_is_not_replaced_by_one_of_nothing(there, tmp_path):
+    with pytest.raises(sweep.RunError, match="no finished cells of ..cartpole"):
+        reports.write(str(tmp_path / "benchmarks"), there[0], str(tmp_path / "docs"))
+    assert not (tmp_path / "docs").exists()
+
+
+@pytest.mark.parametrize("task", ["cartpole", "bsuite_catch"])
+def test_published_results_stand_for_their_runs(task, tmp_path):
+    asked = cells.cells(task, range(2), ["random", "tfa_dqn"])
+    (name, cell), *_ = asked.items()
+    steps = range(cell.eval_every, cell.steps + 1, cell.eval_every)
+    played = {"returns": [0.5] * cell.eval_episodes, "lengths": [7] * cell.eval_episodes}
+    run = {"config": cell.to_json(), "evaluations": [{"step": s, "train_s": s / 8, **played} for s in steps]}
+    if task == "bsuite_catch":
+        run["bsuite"] = [{"episode": float(i), "total_regret": 2.0 * i} for i in (1, 10)]
+    docs, home = str(tmp_path / "docs"), str(tmp_path / "benchmarks")
+    (tmp_path / "docs").mkdir()
+    raw_results.write(docs, name, run)
+    assert raw_results.restore(docs, home, asked) == [name]
+    with open(sweep.cell_path(home, name), encoding="utf-8") as file:
+        assert json.load(file) == run
+    called = []
+    assert not sweep.run_missing(home, asked, lambda _, missing, __: called.append(missing), 1)
+    assert sorted(called) == sorted(set(asked) - {name})
+    assert raw_results.restore(docs, home, asked) == []  # A cell that is there stays.
+
+
+def test_published_results_of_other_steps_are_refused(tmp_path):
+    (name, cell), *_ = cells.cells("cartpole", range(1), ["random"], 2000).items()
+    played = {"returns": [1.0] * cell.eval_episodes, "lengths": [1] * cell.eval_episodes}
+    raw_results.write(str(tmp_path), name, {"evaluations": [{"step": 1000, "train_s": 1.0, **played}]})
+    with pytest.raises(sweep.RunError, match=f"{name}.csv.*got {{1000: 10}}"):
+        raw_results.restore(str(tmp_path), str(tmp_path / "home"), {name: cell})
+
+
+def test_runs_of_bsuite_without_its_log_are_not_restored(tmp_path):
+    (name, cell), *_ = cells.cells("bsuite_catch", range(1), ["random"]).items()
+    (tmp_path / f"{name}.csv").write_text("step,train_s,episode,return,length\n", encoding="utf-8")
+    assert raw_results.restore(str(tmp_path), str(tmp_path / "home"), {name: cell}) == []
 
 
 @pytest.mark.slow

@@ -1,0 +1,91 @@
+"""A run's evaluations as a CSV, and back: published results can be added to without running them again."""
+from __future__ import annotations
+
+import csv
+import json
+import os
+from typing import Any, Mapping
+
+from experiments import sweep
+from experiments.benchmarks.cells import Cell
+from experiments.benchmarks.tasks import TASKS
+
+_COLUMNS = ("step", "train_s", "episode", "return", "length")
+
+
+def write(folder: str, name: str, run: Mapping[str, Any]) -> None:
+    """Writes `NAME.csv`, a row an episode; of a bsuite task also `NAME-bsuite.csv`, what bsuite logged of training."""
+    with open(_evaluations(folder, name), "w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(_COLUMNS)
+        for e in run["evaluations"]:
+            for i, (value, length) in enumerate(zip(e["returns"], e["lengths"])):
+                rows.writerow((e["step"], e["train_s"], i, f"{value:.6g}", length))
+    if run.get("bsuite"):
+        with open(_bsuite(folder, name), "w", newline="", encoding="utf-8") as file:
+            logged = csv.DictWriter(file, list(run["bsuite"][0]))
+            logged.writeheader()
+            logged.writerows(run["bsuite"])
+
+
+def restore(folder: str, home: str, cells: Mapping[str, Cell]) -> list[str]:
+    """Makes finished cells of the CSVs that are there.
+
+    A CSV tells the steps of its run, but not what else was set or which version ran.
+
+    Args:
+      folder: With what `write` wrote.
+      home: Where cells are, see `sweep.run_missing`; those that are there stay.
+      cells: Those asked for.
+
+    Returns:
+      Names of the cells that were made.
+
+    Raises:
+      sweep.RunError: if a CSV has other evaluations than its cell.
+    """
+    os.makedirs(os.path.join(home, "cells"), exist_ok=True)
+    made = []
+    for name, cell in cells.items():
+        target, logged = sweep.cell_path(home, name), TASKS[cell.task].source == "bsuite"
+        wanted = [_evaluations(folder, name), *([_bsuite(folder, name)] if logged else [])]
+        if os.path.exists(target) or not all(map(os.path.exists, wanted)):
+            continue
+        run: dict[str, Any] = {"config": cell.to_json(), "evaluations": _read_evaluations(wanted[0], cell)}
+        if logged:
+            run["bsuite"] = [{k: float(v) for k, v in row.items()} for row in _rows(wanted[1])]
+        with open(target + ".part", "w", encoding="utf-8") as file:
+            json.dump(run, file)
+        os.replace(target + ".part", target)
+        made.append(name)
+    return made
+
+
+def _evaluations(folder: str, name: str) -> str:
+    return os.path.join(folder, f"{name}.csv")
+
+
+def _bsuite(folder: str, name: str) -> str:
+    return os.path.join(folder, f"{name}-bsuite.csv")
+
+
+def _rows(path: str) -> list[dict[str, str]]:
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _read_evaluations(path: str, cell: Cell) -> list[dict[str, Any]]:
+    found: dict[int, dict[str, Any]] = {}
+    for row in _rows(path):
+        start = {"step": int(row["step"]), "train_s": float(row["train_s"]), "returns": [], "lengths": []}
+        at = found.setdefault(int(row["step"]), start)
+        at["returns"].append(float(row["return"]))
+        at["lengths"].append(int(row["length"]))
+    expected = dict.fromkeys(range(cell.eval_every, cell.steps + 1, cell.eval_every), cell.eval_episodes)
+    got = {step: len(e["returns"]) for step, e in found.items()}
+    if got != expected:
+        raise sweep.RunError(
+            f"{path}: expected {cell.eval_episodes} episodes at each of {list(expected)} steps, got {got}; "
+            "ask for the steps it was run with, or remove it"
+        )
+    return list(found.values())
