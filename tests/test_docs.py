@@ -45,6 +45,18 @@ def test_links_resolve(page):
             assert anchor in anchors(target), f"{link}: no such heading"
 
 
+def test_every_page_is_reached_from_the_readme_or_the_index():
+    reached, found = set(), [ROOT / "README.md", ROOT / "CHANGELOG.md", DOCS / "index.md"]
+    while found:
+        page = found.pop()
+        if page.suffix != ".md" or page in reached:
+            continue
+        reached.add(page)
+        links = re.findall(r"\]\(([^)\s#]+)", FENCE.sub("", read(page)))
+        found += [(page.parent / link).resolve() for link in links if not re.match(r"[a-z]+:", link)]
+    assert sorted(map(name_of, set(PAGES) - reached)) == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_python_compiles(page):
     for number, block in enumerate(re.findall(r"```python\n(.*?)```", read(page), re.S)):
