@@ -39,6 +39,8 @@ VARIANTS = {
     "no_margin": {"reward.margin": 0.0},
     # The model.
     "layernorm": {"pred.norm": "layernorm"},
+    "residual": {"pred.residual": True},
+    "layernorm_residual": {"pred.norm": "layernorm", "pred.residual": True},
     "one_step": {"pred.unroll": 1},
     "no_inverse_loss": {"pred.inverse_weight": 0.0},
     "slow_encoder": {"pred.encoder_rate": 0.3},

@@ -206,6 +206,15 @@ class TestPredNodeLayernorm(TestPredNode):
     action_spec = ONE_OF_THREE
 
 
+class TestPredNodeResidual(TestPredNode):
+    changes = {"residual": True}
+
+
+class TestPredNodeResidualLayernorm(TestPredNode):
+    changes = {"residual": True, "norm": "layernorm"}
+    action_spec = ONE_OF_THREE
+
+
 class TestPredNodeHold(TestPredNode):
     changes = {"hold": 2}
     action_spec = ONE_OF_THREE

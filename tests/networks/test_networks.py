@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from infonodes.networks.gated import Gated
 from infonodes.networks.mlp import MLP, EnsembleMLP, simnorm
+from infonodes.networks.residual import Residual
 from infonodes.networks.slow import Followed, Slow
 
 RNG = np.random.default_rng(0)
@@ -28,6 +29,24 @@ def test_simnorm_is_a_softmax_a_group(shape):
 def test_simnorm_refuses_broken_groups():
     with pytest.raises(ValueError, match="10 features do not divide into groups of 4"):
         simnorm(tf.zeros([1, 10]), 4)
+
+
+@pytest.mark.parametrize("norm", ["simnorm", "layernorm"])
+def test_a_residual_network_moves_a_latent_by_its_change(norm):
+    """No change leaves z; another adds to it, on simplices to its logarithm; the result is normalised as z is."""
+    raw, change = normal(5, 16), normal(5, 16)
+    normalise = {
+        "simnorm": lambda x: simnorm(tf.constant(x), 8).numpy(),
+        "layernorm": lambda x: (x - x.mean(-1, keepdims=True)) / x.std(-1, keepdims=True),
+    }[norm]
+    z = tf.constant(normalise(raw))
+    still = Residual(lambda joined: tf.zeros([5, 16]), norm)(z, tf.ones([5, 3]))
+    np.testing.assert_allclose(still, z, atol=1e-3)
+    seen = []
+    moved = Residual(lambda joined: (seen.append(joined), tf.constant(change))[1], norm)(z, tf.ones([5, 3]))
+    start = np.log(z.numpy()) if norm == "simnorm" else z.numpy()
+    np.testing.assert_allclose(moved, normalise(start + change), atol=1e-3)
+    np.testing.assert_array_equal(seen[0], np.concatenate([z, np.ones([5, 3])], axis=-1))
 
 
 def test_slow_follows_by_its_rate():

@@ -10,6 +10,7 @@ from infonodes.info_nodes.info_node import InfoNode
 from infonodes.info_nodes.pred_settings import PredSettings
 from infonodes.networks.gated import Gated
 from infonodes.networks.mlp import MLP, Joined
+from infonodes.networks.residual import Residual
 from infonodes.networks.slow import Slow
 from infonodes.types import GraphError
 
@@ -43,7 +44,10 @@ def predictor(name: str, cfg: PredSettings, option_size: int, given: Optional[Ne
       GraphError: if what is given returns other than `latent_size` features.
     """
     network = given
-    if network is None:
+    if network is None and cfg.residual:
+        change = MLP(cfg.hidden, cfg.latent_size, normalise=False, output_scale=0.1, name="f_pred")
+        network = Residual(change, cfg.norm)
+    elif network is None:
         network = Joined(MLP(cfg.hidden, cfg.latent_size, normalise=False, output=cfg.norm, name="f_pred"))
     example = (tf.zeros([1, cfg.latent_size]), tf.zeros([1, option_size]))
     f_pred = Slow(network, cfg.slow_rate, *example)

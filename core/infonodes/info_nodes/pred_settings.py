@@ -21,6 +21,7 @@ class PredSettings:
       latent_size: D.
       hidden: Widths of the hidden layers of the default networks.
       norm: What keeps default latents bounded: `simnorm` or `layernorm`.
+      residual: Let the default `f_pred` predict the change of z, from none at first, and not z itself.
       f_act: `search`, `inverse` or `gradient`, see `acting`.
       transmit: What children read: `latent` (z) or `error` (z − z_pred).
       unroll: K, predictions ahead in the loss.
@@ -45,6 +46,7 @@ class PredSettings:
     latent_size: int = 32
     hidden: tuple[int, ...] = (64,)
     norm: str = "simnorm"
+    residual: bool = False
     f_act: str = "search"
     transmit: str = "latent"
     unroll: int = 3
