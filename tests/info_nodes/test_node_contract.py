@@ -298,6 +298,10 @@ class TestRewardNodeIntrinsic(TestRewardNode):
     changes = {"signal": "intrinsic", "pessimism": 0.5}
 
 
+class TestRewardNodeHeldExploration(TestRewardNode):
+    changes = {"epsilon_hold": 3}
+
+
 class TestRewardNodeCurious(TestRewardNode):
     changes = {"curiosity": 0.5, "horizon": 2}
     heads = 5

@@ -104,6 +104,8 @@ class RewardNode(InfoNode):
         self.settings = settings
         self.reward_name, self.pred_name = reward_name, pred_name
         self.state_spec = {"value": SCALAR, "cost": SCALAR}
+        if settings.epsilon_hold > 1:
+            self.state_spec.update(held=SCALAR, left=SCALAR)
         self.signal_size = 1
 
     # -- binding -----------------------------------------------------------------------
@@ -242,7 +244,7 @@ class RewardNode(InfoNode):
         z = parent_states[self.pred_name]["z"]
         cost = tf.where(reward["first"] > 0.5, 0.0, tf.maximum(self.set_point - reward["value"], 0.0))
         slow = self.pred.slow_in(tick)
-        return {"value": self.value(z, slow=slow), "cost": cost}
+        return {**state, "value": self.value(z, slow=slow), "cost": cost}
 
     def _signal(self, state: State) -> tf.Tensor:
         return state["value"][..., None]
@@ -262,15 +264,25 @@ class RewardNode(InfoNode):
         worth, first = self.score(pred_state["z"], controls, pred.slow_in(tick), curious)
         choice = tf.argmax(worth, axis=1, output_type=tf.int32)
         if not modes.greedy:
-            choice = self._explore(choice, worth, tick)
+            choice, state = self._explore(choice, worth.shape[1], state, tick)
         wish = tf.gather(first, choice, axis=1, batch_dims=1)
         valid = tf.fill(tf.shape(choice), modes.collect != "rainbow")
         return {self.pred_name: Target(wish, valid)}, state
 
-    def _explore(self, choice: tf.Tensor, worth: tf.Tensor, tick: Tick) -> tf.Tensor:
-        random = tf.random.stateless_uniform(tf.shape(choice), tick.fold(2).seed, 0, tf.shape(worth)[1], tf.int32)
-        dice = tf.random.stateless_uniform(tf.shape(choice), tick.fold(3).seed)
-        return tf.where(dice < self.met.epsilon, random, choice)
+    def _explore(self, choice: tf.Tensor, count: int, state: State, tick: Tick) -> tuple[tf.Tensor, State]:
+        """Returns one of `count` options `[B]`, by chance a random one, and the state with what is held of it."""
+        uniform = lambda part: tf.random.stateless_uniform(tf.shape(choice), tick.fold(part).seed)
+        random = tf.random.stateless_uniform(tf.shape(choice), tick.fold(2).seed, 0, count, tf.int32)
+        most, epsilon = self.settings.epsilon_hold, self.met.epsilon
+        if most == 1:
+            return tf.where(uniform(3) < epsilon, random, choice), state
+        length = tf.clip_by_value(tf.floor(1.0 / uniform(4)), 1.0, float(most))
+        mean = sum(1.0 / n for n in range(1, most + 1))
+        begins = (state["left"] < 0.5) & (uniform(3) < epsilon / (mean * (1.0 - epsilon) + epsilon))
+        held = tf.where(begins, tf.cast(random, tf.float32), state["held"])
+        left = tf.where(begins, length, state["left"])
+        chosen = tf.where(left > 0.5, tf.cast(held, tf.int32), choice)
+        return chosen, {**state, "held": held, "left": tf.maximum(left - 1.0, 0.0)}
 
     # -- learning ----------------------------------------------------------------------------------
 

@@ -35,6 +35,8 @@ class RewardSettings:
       epsilon: Chance of a random option while collecting, at first.
       final_epsilon: The same, at last.
       epsilon_steps: Train steps from the first to the last, linearly.
+      epsilon_hold: Most ticks that a random option is held: n with chance 1/n - 1/(n+1), the rest at most
+        (temporally extended ε-greedy, Dabney et al. 2021, arXiv 2006.01782). ε is the share of random ticks.
       quantile: Of the values bootstrapped from, that the set point follows.
       margin: Share of the reward range that the set point lies above the quantile.
       curiosity: Weight of information gain in what a candidate is worth while collecting;
@@ -57,6 +59,7 @@ class RewardSettings:
     epsilon: float = 1.0
     final_epsilon: float = 0.05
     epsilon_steps: int = 3000
+    epsilon_hold: int = 1
     quantile: float = 0.9
     margin: float = 0.05
     curiosity: float = 0.0
@@ -68,6 +71,6 @@ class RewardSettings:
             raise ValueError(f"RewardSettings.signal={self.signal!r}: expected one of {SIGNALS}")
         if not 0.0 <= self.gamma < 1.0:
             raise ValueError(f"RewardSettings.gamma={self.gamma}: expected [0, 1); values are normalised by 1 - gamma")
-        for field in ("value_heads", "horizon", "planning_horizon", "repeat", "width"):
+        for field in ("value_heads", "horizon", "planning_horizon", "repeat", "width", "epsilon_hold"):
             if getattr(self, field) < 1:
                 raise ValueError(f"RewardSettings.{field}={getattr(self, field)}: expected at least 1")
