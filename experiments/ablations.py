@@ -1,6 +1,7 @@
 """Which part carries the result? Variants of the predictive agent on CartPole.
 
   python -m experiments.ablations --seeds=5 --only=f_act_inverse,uniform
+  python -m experiments.ablations --task=drift     # what keeps the cart from drifting off the track
 """
 from __future__ import annotations
 
@@ -51,27 +52,41 @@ VARIANTS = {
 }
 
 
-SEEDS, STEPS = 5, 10_000
+# Against seeds that balance the pole and let the cart drift off the track.
+DRIFT = {
+    "base": {},
+    "residual": {"pred.residual": True},
+    "hold": {"reward.epsilon_hold": 8},
+    "residual_hold": {"pred.residual": True, "reward.epsilon_hold": 8},
+}
+
+# Variants and steps by task, each with a folder of results of its own.
+TASKS = {"ablations": (VARIANTS, 10_000), "drift": (DRIFT, 15_000)}
+SEEDS = 5
 
 
 def build() -> sweep.Sweep:
     """Returns the sweep that the flags ask for."""
-    unknown = set(sweep_flags.ONLY.value) - set(VARIANTS)
+    task = sweep_flags.task(TASKS, "ablations")
+    variants, steps = TASKS[task]
+    only = sweep_flags.ONLY.value
+    unknown = set(only) - set(variants)
     if unknown:
-        raise RunError(f"--only={sorted(unknown)}: expected some of {list(VARIANTS)}")
-    chosen = {n: v for n, v in VARIANTS.items() if not sweep_flags.ONLY.value or n in ("base", *sweep_flags.ONLY.value)}
-    base = RunConfig(env="CartPole-v1", steps=sweep_flags.STEPS.value or STEPS)
-    return sweep.Sweep("cartpole_ablations", base, chosen, range(sweep_flags.SEEDS.value or SEEDS))
+        raise RunError(f"--only={sorted(unknown)}: expected some of {list(variants)}")
+    chosen = {n: v for n, v in variants.items() if not only or n in ("base", *only)}
+    base = RunConfig(env="CartPole-v1", steps=sweep_flags.STEPS.value or steps)
+    return sweep.Sweep(f"cartpole_{task}", base, chosen, range(sweep_flags.SEEDS.value or SEEDS))
 
 
 def main(argv: list) -> None:
     """Runs what is missing and prints the table."""
     del argv
     try:
-        found = sweep.run(build(), sweep_flags.WORKERS.value)
+        asked = build()
+        found = sweep.run(asked, sweep_flags.WORKERS.value)
     except RunError as error:
         raise SystemExit(f"error: {error}") from error
-    print(results.table("cartpole_ablations", found, None))
+    print(results.table(asked.name, found, None))
 
 
 if __name__ == "__main__":
