@@ -35,8 +35,8 @@ class RewardSettings:
       epsilon: Chance of a random option while collecting, at first.
       final_epsilon: The same, at last.
       epsilon_steps: Train steps from the first to the last, linearly.
-      epsilon_hold: Most ticks that a random option is held: n with chance 1/n - 1/(n+1), the rest at most
-        (temporally extended ε-greedy, Dabney et al. 2021, arXiv 2006.01782). ε is the share of random ticks.
+      epsilon_hold: Most ticks that a random option is held; up to it, n or more with chance 1/n (temporally
+        extended ε-greedy, Dabney et al. 2021, arXiv 2006.01782). ε stays the share of random ticks.
       quantile: Of the values bootstrapped from, that the set point follows.
       margin: Share of the reward range that the set point lies above the quantile.
       curiosity: Weight of information gain in what a candidate is worth while collecting;
