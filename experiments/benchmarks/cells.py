@@ -30,6 +30,7 @@ AGENTS: dict[str, tuple[str, tuple[str, ...]]] = {
 # Presets with settings of their own, by what is changed: they run where they are asked for by name.
 VARIANTS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
     "predictive_repeat4": ("predictive", {"reward": {"repeat": 4}}),
+    "predictive_hold": ("predictive", {"reward": {"epsilon_hold": 64}}),
     "predictive_residual": ("predictive", {"pred": {"norm": "layernorm", "residual": True}}),
 }
 AGENTS.update({name: AGENTS[preset] for name, (preset, _) in VARIANTS.items()})
