@@ -8,6 +8,7 @@ import sys
 
 from experiments import forage_living, forage_pictures, forage_training
 from experiments.forage_training import ForageRun
+from experiments.whole_files import write_json
 
 _EVALUATIONS = 6
 _FILM_TICKS = 150
@@ -24,9 +25,7 @@ def main(run_json: str, result: str, docs: str) -> None:
         row = int(film.ticks.argmax())
         forage_pictures.flows(film, row, os.path.join(docs, f"{name}_flows.png"))
         forage_pictures.episode(film, row, run.world, os.path.join(docs, f"{name}.gif"), _FILM_TICKS)
-    with open(result + ".part", "w", encoding="utf-8") as file:
-        json.dump({"config": dataclasses.asdict(run), "evaluations": evaluations}, file, indent=1)
-    os.replace(result + ".part", result)
+    write_json(result, {"config": dataclasses.asdict(run), "evaluations": evaluations}, indent=1)
 
 
 if __name__ == "__main__":

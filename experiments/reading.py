@@ -24,6 +24,7 @@ from experiments import reading_plots, sweep_flags
 from experiments.errors import RunError
 from experiments.reading_loop import Run
 from experiments.reading_tasks import CONFIGS, VARIANTS, ReadingConfig
+from experiments.whole_files import write_json
 
 _ROUNDS = flags.DEFINE_integer("rounds", None, "Rounds a cell; the task's own number by default.")
 _VARIANTS = flags.DEFINE_list("variants", list(VARIANTS), "Which readers.")
@@ -73,9 +74,7 @@ def cell(config: ReadingConfig, home: str, docs: str) -> dict[str, Any]:
     }
     if config.variant == "reader" and config.seed == 0:
         draw(run, config, docs)
-    with open(path + ".part", "w", encoding="utf-8") as file:
-        json.dump(found, file, indent=1)
-    os.replace(path + ".part", path)
+    write_json(path, found, indent=1)
     return found
 
 

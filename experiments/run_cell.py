@@ -3,18 +3,18 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 
 from experiments import runner
 from experiments.run_config import RunConfig
+from experiments.whole_files import write_text
 
 
 def main(config: str, result: str) -> None:
     """Trains, and puts the result in its place, whole or not at all."""
     done = runner.train(RunConfig(**json.loads(config)), progress=False)
-    shutil.copyfile(os.path.join(done.folder, "result.json"), result + ".part")
-    os.replace(result + ".part", result)
+    with open(os.path.join(done.folder, "result.json"), encoding="utf-8") as file:
+        write_text(result, file.read())
 
 
 if __name__ == "__main__":

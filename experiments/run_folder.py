@@ -12,6 +12,7 @@ import sys
 import time
 from typing import Any, Optional
 
+from experiments import whole_files
 from experiments.errors import RunError
 from experiments.run_config import RunConfig
 
@@ -103,10 +104,7 @@ class RunFolder:
 
     def write_text(self, name: str, text: str) -> None:
         """Writes a file whole or not at all."""
-        part = self.file(name + ".part")
-        with open(part, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(part, self.file(name))
+        whole_files.write_text(self.file(name), text)
 
     def add(self, **row: Any) -> None:
         """Adds a line to `metrics.csv`, on disk when this returns."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from experiments.errors import RunError
 from experiments.synaptic_variants import VARIANTS, Variant
+from experiments.whole_files import write_json
 
 _WINDOW, _REACHED = 20, {"cartpole": 400.0, "acrobot": -100.0, "mountain_car": -130.0}
 
@@ -47,9 +48,7 @@ def write(runs: str, task: str, label: str, variant: Variant, found: dict[str, A
     """Writes a finished cell, whole or not at all."""
     path = _path(runs, task, label, found["seed"])
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(f"{path}.part", "w", encoding="utf-8") as file:
-        json.dump({"variant": _asked(variant), **found}, file)
-    os.replace(f"{path}.part", path)
+    write_json(path, {"variant": _asked(variant), **found})
 
 
 def read(runs: str, task: str) -> dict[str, list[dict[str, Any]]]:

@@ -1,8 +1,6 @@
 """Greedy episodes and a cell's result; imports no learning library."""
 from __future__ import annotations
 
-import json
-import os
 import time
 from typing import Any, Callable, Optional
 
@@ -10,6 +8,7 @@ import numpy as np
 
 from experiments.benchmarks.cells import Cell
 from experiments.benchmarks.watch import Watch
+from experiments.whole_files import write_json
 
 # An episode longer than this has no end.
 MOST_MOVES = 20_000
@@ -85,6 +84,4 @@ class Result:
         }
         if rows is not None:
             found["bsuite"] = rows
-        with open(path + ".part", "w", encoding="utf-8") as file:
-            json.dump(found, file)
-        os.replace(path + ".part", path)
+        write_json(path, found)

@@ -2,13 +2,13 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 from typing import Any, Mapping
 
 from experiments import sweep
 from experiments.benchmarks.cells import Cell
 from experiments.benchmarks.tasks import TASKS
+from experiments.whole_files import write_json
 
 _COLUMNS = ("step", "train_s", "episode", "return", "length")
 
@@ -54,9 +54,7 @@ def restore(folder: str, home: str, cells: Mapping[str, Cell]) -> list[str]:
         run: dict[str, Any] = {"config": cell.to_json(), "evaluations": _read_evaluations(wanted[0], cell)}
         if logged:
             run["bsuite"] = [{k: float(v) for k, v in row.items()} for row in _rows(wanted[1])]
-        with open(target + ".part", "w", encoding="utf-8") as file:
-            json.dump(run, file)
-        os.replace(target + ".part", target)
+        write_json(target, run)
         made.append(name)
     return made
 

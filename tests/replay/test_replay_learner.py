@@ -40,7 +40,7 @@ def test_learner_gives_sampled_windows_their_new_cost(data_spec, make_episode, f
         assert np.isfinite(loss.loss)
         assert replay.scale.batches.numpy() == 20
         found = {}
-        for trajectory, info in replay.dataset(32).take(10):
+        for trajectory, info in replay.dataset(32).take(40):
             items = trajectory.observation[:, 0, 0].numpy()
             found.update(zip(items.astype(int).tolist(), info.priority.numpy().tolist()))
         assert found == {i: float(i + 1) for i in range(10)}

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from infonodes.networks.mlp import MLP
+from infonodes.networks.mlp import MLP, simplex_size
 
 
 @tf.keras.utils.register_keras_serializable(package="infonodes")
@@ -35,7 +35,7 @@ class Gated(tf.keras.layers.Layer):
         """
         super().__init__(**kwargs)
         self._config = {"hidden": tuple(hidden), "size": size, "output": output, "output_scale": output_scale}
-        self._group = min(8, size)
+        self._group = simplex_size(size)
         self._candidate = MLP(tuple(hidden), size, False, output, output_scale, name="candidate")
         groups = size // self._group
         self._spread = np.repeat(np.eye(groups, dtype=np.float32), self._group, axis=1)

@@ -37,7 +37,7 @@ class MLP(FlatLayer):
           ValueError: for an unknown `output`.
         """
         super().__init__(name)
-        outputs = {None: tf.identity, "simnorm": lambda x: simnorm(x, min(8, size)), "layernorm": layer_norm}
+        outputs = {None: tf.identity, "simnorm": lambda x: simnorm(x, simplex_size(size)), "layernorm": layer_norm}
         if output not in outputs:
             raise ValueError(f"mlp output={output!r}: expected None, 'simnorm' or 'layernorm'")
         self._widths, self._output_scale = (*hidden, size), output_scale
@@ -56,6 +56,11 @@ class MLP(FlatLayer):
             rows = affine(rows, one)
             rows = silu(layer_norm(rows) if self._normalise else rows)
         return self._output(affine(rows, last))
+
+
+def simplex_size(size: int) -> int:
+    """Returns how many features of a latent of `size` make one simplex."""
+    return min(8, size)
 
 
 def simnorm(x: tf.Tensor, group: int) -> tf.Tensor:

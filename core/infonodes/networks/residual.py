@@ -5,7 +5,7 @@ from typing import Callable, Optional
 
 import tensorflow as tf
 
-from infonodes.networks.mlp import layer_norm, simnorm
+from infonodes.networks.mlp import layer_norm, simnorm, simplex_size
 
 # A feature below this is at 0 for a simplex; its logarithm would be as good as minus infinity.
 _FLOOR = 1e-4
@@ -38,4 +38,4 @@ class Residual(tf.Module):
         change = self.network(tf.concat([z, *inputs], axis=-1))
         if self._norm == "layernorm":
             return layer_norm(z + change)
-        return simnorm(tf.math.log(z + _FLOOR) + change, min(8, z.shape[-1]))
+        return simnorm(tf.math.log(z + _FLOOR) + change, simplex_size(z.shape[-1]))
