@@ -4,9 +4,9 @@ from __future__ import annotations
 import abc
 from typing import Any, Iterable, Mapping, Optional
 
-import numpy as np
 import tensorflow as tf
 
+from infonodes.info_nodes import billing
 from infonodes.info_nodes.rows import fold_time, scan_bottom_up
 from infonodes.packing import outer_shape
 from infonodes.types import (
@@ -336,36 +336,13 @@ class InfoNode(tf.Module, metaclass=abc.ABCMeta):
         """As `_bind`, for neighbours."""
 
     def _bind_supplier(self, supplier: "InfoNode") -> None:
-        sizes = {"per_tick": 0, "per_control": self.control_size, "per_signal": self.signal_size}
-        prices = {}
-        for field, rows in sizes.items():
-            asked = getattr(self.tariff, field)
-            value = np.asarray(0.0 if asked is None else asked, np.float32)
-            shape = (supplier.energy_size,) if field == "per_tick" else (rows, supplier.energy_size)
-            fits = value.ndim == 0 or value.shape == shape
-            if not fits or np.any(value < 0) or not np.all(np.isfinite(value)):
-                raise GraphError(
-                    f"node {self.name!r}: the tariff's {field} is {asked}; expected prices ≥ 0 of shape "
-                    f"{list(shape)}, as its supplier {supplier.name!r} has {supplier.energy_size} energy components"
-                )
-            prices[field] = np.broadcast_to(value, shape).copy()
-        if not any(np.any(p) for p in prices.values()):
-            raise GraphError(
-                f"node {self.name!r} names the supplier {supplier.name!r} and is billed for nothing; "
-                "give charge(…) a price above 0, or drop energy_node_name"
-            )
-        self._prices = prices
+        self._prices = billing.prices(self, supplier)
 
     def _bind_clients(self, clients: Mapping[str, "InfoNode"]) -> None:
         """Reads whom it supplies and fixes the specs; its clients refuse what holds no energy."""
 
     def _bill(self, state: State, unpaid: tf.Tensor) -> tf.Tensor:
-        owed = unpaid + self._prices["per_tick"]
-        if np.any(self._prices["per_control"]):
-            owed += tf.matmul(tf.abs(self.executed(state)), tf.constant(self._prices["per_control"]))
-        if np.any(self._prices["per_signal"]):
-            owed += tf.matmul(tf.maximum(self.signal(state), 0.0), tf.constant(self._prices["per_signal"]))
-        return owed
+        return billing.owed(self, self._prices, state, unpaid)
 
     def _take_bills(self, states: Mapping[str, State], state: State) -> State:
         raise self._cannot("supplies no energy", "_bind_clients and _take_bills")
