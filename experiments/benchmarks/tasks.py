@@ -41,8 +41,8 @@ TASKS: dict[str, Task] = {
     "pendulum": Task("gym", "Pendulum-v1", 15_000, 1000, continuous=True),
     "mountain_car_continuous": Task("gym", "MountainCarContinuous-v0", 30_000, 2500, continuous=True),
     "lunar_lander": Task("gym", "LunarLander-v2", 100_000, 5000, family="box2d"),
-    # Steps of bsuite's tasks are about the episodes that bsuite asks for; catch and bandit fix them exactly. Of the three
-    # shorter ones it is a part: all twelve agents take an hour of two cores there. The table says which part.
+    # Steps of bsuite's tasks are about the episodes that bsuite asks for; catch and bandit fix them exactly. Of
+    # deep_sea, memory_len and umbrella_length it is a part, as the table tells: all agents take an hour of two cores.
     "bsuite_catch": Task("bsuite", "catch/0", 90_000, 9000, **_BSUITE),
     "bsuite_cartpole": Task("bsuite", "cartpole/0", 100_000, 10_000, **_BSUITE),
     "bsuite_mountain_car": Task("bsuite", "mountain_car/0", 100_000, 10_000, **_BSUITE),

@@ -21,6 +21,7 @@ from experiments.benchmarks.watch import EVALUATION_SEED, Watch
 from experiments.collecting import Collector, Updater, random_policy
 from experiments.evaluation import Evaluator
 from experiments.run_config import RunConfig
+from infonodes.info_nodes.rl_node import greedy_of
 
 
 def main(cell_json: str, path: str) -> None:
@@ -66,7 +67,7 @@ def run_tfa(cell: Cell, watch: Watch, result: Result) -> Any:
     agent = tfa_agents.MAKERS[cell.agent](*specs, TASKS[cell.task].value_range)
     agent.initialize()
     make_env = lambda: PyWorld(watch.over(cell.world()))
-    evaluator = Evaluator(agent.policy, make_env, cell.eval_episodes, EVALUATION_SEED + cell.seed)
+    evaluator = Evaluator(greedy_of(agent), make_env, cell.eval_episodes, EVALUATION_SEED + cell.seed)
     if cell.agent == "tfa_ppo":
         updater: Any = PpoUpdater(agent, cell.seed)
         collector, replay = Collector(env, updater), None

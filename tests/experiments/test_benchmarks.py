@@ -6,14 +6,18 @@ import pathlib
 import dm_env
 import numpy as np
 import pytest
+import tensorflow as tf
 from dm_env import specs
+from tf_agents.specs import tensor_spec
+from tf_agents.trajectories import time_step as ts
 
 from experiments import settings, sweep
-from experiments.benchmarks import cells, playing, raw_results, reports, tf_cell, worlds
+from experiments.benchmarks import cells, playing, raw_results, reports, tf_cell, tfa_agents, worlds
 from experiments.benchmarks.cells import AGENTS, VARIANTS, Cell
 from experiments.benchmarks.py_form import PyWorld
 from experiments.benchmarks.tasks import TASKS
 from experiments.benchmarks.watch import EVALUATION_SEED, Watch
+from infonodes.info_nodes.rl_node import greedy_of
 
 ROOT = pathlib.Path(__file__).parents[2]
 GYM = [name for name, task in TASKS.items() if task.source == "gym" and task.family == "classic control"]
@@ -107,6 +111,16 @@ def test_a_cell_of_a_variant_trains_with_what_it_changes(monkeypatch):
         with pytest.raises(Enough):
             tf_cell.run_ours(Cell("pendulum", agent, 0, 1000, 1000, 1), Watch(), None)
     assert [(c.preset, c.settings) for c in asked] == [("predictive", {}), ("predictive", {"reward": {"repeat": 4}})]
+
+
+@pytest.mark.parametrize("name", sorted(tfa_agents.MAKERS))
+def test_a_peer_is_evaluated_without_noise(name):
+    world = PyWorld(Cell("pendulum" if name == "tfa_sac" else "cartpole", name, 0, 1000, 1000, 1).world())
+    specs = tensor_spec.from_spec((world.time_step_spec(), world.action_spec()))
+    policy = greedy_of(tfa_agents.MAKERS[name](*specs, (0.0, 1.0)))
+    seen = ts.restart(tf.constant([world.reset().observation]), batch_size=1)
+    moves = [policy.action(seen, policy.get_initial_state(1)).action.numpy() for _ in range(6)]
+    np.testing.assert_array_equal(moves, moves[:1] * 6)
 
 
 def test_a_cell_counts_moves_by_the_action_repeat():

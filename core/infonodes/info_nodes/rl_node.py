@@ -23,6 +23,12 @@ REWARDS = ("reward", "intrinsic", "sum", "sensed")
 AgentFn = Callable[[ts.TimeStep, Any, tf.Variable], tf_agent.TFAgent]
 
 
+def greedy_of(agent: tf_agent.TFAgent) -> tf_policy.TFPolicy:
+    """Returns an agent's policy for evaluation, without noise: SacAgent's own samples, as it does while it collects."""
+    policy = agent.policy
+    return greedy_policy.GreedyPolicy(policy) if isinstance(policy, actor_policy.ActorPolicy) else policy
+
+
 @gin.configurable(module="infonodes")
 class RLNode(InfoNode):
     """Lets a `TFAgent` choose the targets of one control from the parents' signals.
@@ -124,9 +130,7 @@ class RLNode(InfoNode):
         known = isinstance(self.agent, (ppo_agent.PPOAgent, reinforce_agent.ReinforceAgent))
         self.on_policy = known if self._asked_on_policy is None else self._asked_on_policy
         self._has_loss = type(self.agent)._loss is not tf_agent.TFAgent._loss  # pylint: disable=protected-access
-        self._greedy, self._collect = self.agent.policy, self.agent.collect_policy
-        if isinstance(self._greedy, actor_policy.ActorPolicy):  # SAC's own samples.
-            self._greedy = greedy_policy.GreedyPolicy(self._greedy)
+        self._greedy, self._collect = greedy_of(self.agent), self.agent.collect_policy
         slow = getattr(self.agent, "_target_q_network", None)
         if self._greedy_slow and type(self.agent) is dqn_agent.DqnAgent and slow is not None:  # C51's heads differ.
             by_value = q_policy.QPolicy(spec, self.agent.action_spec, slow)
