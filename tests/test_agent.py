@@ -253,9 +253,8 @@ def test_frame_0_is_what_the_policy_computed(recurrent):
         window = tf.nest.map_structure(lambda x, frames=frames: x[:, frames], experience)
         found = perceived(agent, window, "pred").state
         np.testing.assert_allclose(found["z"], recorded["z"][:, start + 1 : start + 5], atol=1e-5)
-        if not recurrent:
-            after = recorded["error"][:, start + 1 : start + 5]
-            np.testing.assert_allclose(found["error"][:, :1], after[:, :1], atol=1e-5)
+        after = recorded["error"][:, start + 1 : start + 5]
+        np.testing.assert_allclose(found["error"][:, :1], after[:, :1], atol=1e-5)
 
 
 def test_controls_are_what_was_done():

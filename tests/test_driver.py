@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from tf_agents.drivers import py_driver
 from tf_agents.environments import batched_py_environment, wrappers
+from tf_agents.metrics import py_metrics
 from tf_agents.policies import py_tf_eager_policy, random_tf_policy
 from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import time_step as ts
@@ -206,6 +207,28 @@ def test_no_window_straddles_a_failure(agent):
         strict.flush()
         batch, _ = next(iter(replay.dataset(256)))
         assert_none_straddles(batch)
+
+
+class Stock(Frames):
+    """Has the methods of TF-Agents' Reverb observers."""
+
+    flushed = 0
+
+    def flush(self):
+        self.flushed += 1
+
+    def reset(self, write_cached_steps=True):
+        assert not write_cached_steps
+        self.clear()
+
+
+def test_observers_of_tf_agents_are_flushed_and_their_open_episodes_dropped(agent):
+    env, stock, metric = Failing(environment(), at=[5]), Stock(), py_metrics.EnvironmentSteps()
+    driver = PackedDriver(env, agent.collect_policy, [stock, metric], max_steps=8, max_faults_in_a_row=1)
+    driver.run(env.reset())
+    driver.flush()
+    assert stock.flushed == 1
+    assert len(stock) == 4 and metric.result() == 8  # Of eight frames the four before the fault are gone.
 
 
 def test_it_gives_up_after_as_many_failures_as_it_may(agent):

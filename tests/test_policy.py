@@ -118,6 +118,15 @@ def test_randomness_is_carried_in_the_state(policy):
     assert np.all(one.action[0] != one.action[1]), "rows share their draws"
 
 
+def test_distributions_are_traced_once(policy):
+    state = policy.get_initial_state(2)
+    policy.distribution(frames([0, 1]), state)
+    before = policy._run.experimental_get_tracing_count()
+    for _ in range(3):
+        policy.distribution(frames([0, 1]), state)
+    assert policy._run.experimental_get_tracing_count() == before
+
+
 def test_seed_argument_decides(policy):
     policy = make(modes=Modes(collect="random"))
     state = policy.get_initial_state(2)

@@ -87,6 +87,13 @@ def test_names_the_leaf_that_does_not_fit(value, told):
         wire.encode_arrays({"camera": {"left": value}})
 
 
+@pytest.mark.parametrize("nest", [{"b": np.int32(1)}, {"a": np.int32(0), "b": np.int32(1), "c": np.int32(2)}])
+def test_more_or_fewer_leaves_are_refused(nest):
+    wire = Wire({"b": tf.TensorSpec([], tf.int32), "c": tf.TensorSpec([], tf.int32)})
+    with pytest.raises(ValueError, match=r"expected the leaves \['b', 'c'\], got \['[ab]'"):
+        wire.encode_arrays(nest)
+
+
 @pytest.mark.parametrize("leaf", [tf.TensorSpec([None], tf.float32), tf.TensorSpec([], tf.string)])
 def test_refuses_what_is_no_number(leaf):
     with pytest.raises(ValueError, match="eye: expected numbers of a known shape"):

@@ -87,11 +87,9 @@ class InfoNodeAgent(tf_agent.TFAgent):
         self.graph = nodes if isinstance(nodes, NodeGraph) else NodeGraph(nodes)
         self.modes = modes
         self.cost_tree = cost_tree or CostTree()
-        if modes.collect == "rainbow" and not any(n.trains_itself for n in self.graph.nodes):
-            raise GraphError(
-                "modes.collect='rainbow' lets RLNodes choose, and the graph "
-                f"{list(self.graph.names)} has none; add one or collect by 'policy'"
-            )
+        unknown = sorted(set(self.cost_tree.weights) - set(self.graph.names))
+        if unknown:
+            raise GraphError(f"cost_tree weighs {unknown}, which no node is called; there are {list(self.graph.names)}")
         if jit_compile is None:
             jit_compile = self.graph.stateless
         self._policy_arguments: dict[str, Any] = dict(
@@ -150,7 +148,15 @@ class InfoNodeAgent(tf_agent.TFAgent):
         """Returns a policy over the same nodes in other `modes`.
 
         `make_policy(Modes(collect='random'))` is the warm-up policy: it emits the same info.
+
+        Raises:
+          GraphError: for `rainbow` without a node that trains itself.
         """
+        if modes.collect == "rainbow" and not any(n.trains_itself for n in self.graph.nodes):
+            raise GraphError(
+                "modes.collect='rainbow' lets RLNodes choose, and the graph "
+                f"{list(self.graph.names)} has none; add one or collect by 'policy'"
+            )
         return InfoNodePolicy(
             self._time_step_spec, self._action_spec, modes=modes, **self._policy_arguments
         )

@@ -1,6 +1,7 @@
 """A driver for Python environments that is not the bottleneck."""
 from __future__ import annotations
 
+import inspect
 from typing import Any, Callable, Iterable, Optional, Sequence
 
 import numpy as np
@@ -124,7 +125,7 @@ class PackedDriver(driver.Driver):
           timeout_s: How long each observer may take; their own deadlines by default.
         """
         for flush in self._having("flush"):
-            flush(timeout_s)
+            flush(*() if timeout_s is None else (timeout_s,))  # TF-Agents' observers take none.
 
     def close(self) -> None:
         """Sends what is pending and closes the observers that can be; a later run opens them again."""
@@ -153,8 +154,11 @@ class PackedDriver(driver.Driver):
         return self.env.reset()
 
     def _discard(self) -> None:
-        for discard in self._having("discard"):
-            discard()
+        for observer in self.observers:
+            if hasattr(observer, "discard"):
+                observer.discard()
+            elif "write_cached_steps" in inspect.signature(getattr(observer, "reset", dict)).parameters:
+                observer.reset(write_cached_steps=False)  # TF-Agents' name for it, in its Reverb observers.
 
     def _having(self, method: str) -> Iterable[Callable]:
         return [getattr(o, method) for o in self.observers if hasattr(o, method)]

@@ -94,7 +94,7 @@ class InfoNodePolicy(tf_policy.TFPolicy):
         """
         tf.Module.__init__(self, name=name)
         self.graph = graph
-        self.modes = modes
+        self.modes, self._greedy_modes = modes, modes.replace(greedy=True)
         self.cost_tree = cost_tree or CostTree()
         self._obs2dict = observation_to_dict
         self._dict2act = dict_to_action
@@ -149,7 +149,7 @@ class InfoNodePolicy(tf_policy.TFPolicy):
     def _distribution(self, time_step: ts.TimeStep, policy_state: Nest) -> ps.PolicyStep:
         """The greedy choice as a point distribution: what GreedyPolicy takes the mode of."""
         action, nodes, rng, info = self._run(
-            time_step, policy_state["nodes"], policy_state["rng"], self.modes.replace(greedy=True)
+            time_step, policy_state["nodes"], policy_state["rng"], self._greedy_modes
         )
         point = tf.nest.map_structure(lambda a: tfp.distributions.Deterministic(loc=a), action)
         return ps.PolicyStep(point, {"nodes": nodes, "rng": rng}, info)
@@ -216,7 +216,7 @@ class InfoNodePolicy(tf_policy.TFPolicy):
         return tf.nest.pack_sequence_as(self.action_spec, [by_key[k] for k in self._action_keys])
 
     def _check_actuators(self) -> None:
-        keys = [self.graph[name].key for name in self.graph.senders[ENVIRONMENT]]
+        keys = [getattr(self.graph[name], "key", f"? of {name!r}") for name in self.graph.senders[ENVIRONMENT]]
         if sorted(keys) != sorted(self._action_keys):
             raise GraphError(
                 f"the action spec has leaves {sorted(self._action_keys)}, the graph's actuators act "

@@ -62,14 +62,17 @@ class Wire:
         """Returns a nest of arrays as `[*outer, size]`.
 
         Args:
-          nest: Of the structure of `spec`, which is not looked at, with leaves `[*outer, ...]`: arrays, or where they
-            are scalars Python numbers.
+          nest: Of the structure of `spec`, of which only the number of leaves is looked at. Leaves are `[*outer, ...]`,
+            arrays, or where they are scalars Python numbers.
           outer: Outer dimensions.
 
         Raises:
-          ValueError: if a leaf's dtype or shape differs from the spec.
+          ValueError: if there are more or fewer leaves than in the spec, or a leaf's dtype or shape differs.
         """
         leaves = tree.flatten(nest)
+        if len(leaves) != len(self.paths):
+            got = ["/".join(map(str, path)) for path, _ in tree.flatten_with_path(nest)]
+            raise ValueError(f"expected the leaves {self.paths}, got {got}")
         return np.concatenate([self._bytes_of(i, leaves[i], outer) for i in self._order], axis=-1)
 
     def decode_arrays(self, data: np.ndarray) -> list[np.ndarray]:

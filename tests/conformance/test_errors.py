@@ -83,7 +83,7 @@ def test_control_that_takes_no_targets():
 def test_node_of_another_graph():
     nodes = [FakeSensorNode("obs"), PredNode("pred", ("obs",), settings=PredSettings(latent_size=8))]
     NodeGraph(nodes)
-    refused(GraphError, lambda: NodeGraph(nodes), "'pred'", "bound", "new node")
+    refused(GraphError, lambda: NodeGraph(nodes), "'obs'", "bound", "new node")  # Sensors too, which bind to nothing.
 
 
 class Broken(InfoNode):
@@ -154,6 +154,23 @@ def test_actuators_that_do_not_make_up_the_action():
 def test_rainbow_without_rl_nodes():
     build = lambda: InfoNodeAgent(TIME_STEP, ACTION, shell(), modes=Modes(collect="rainbow"))
     refused(GraphError, build, "rainbow", "'act'", "RLNode")
+    agent = InfoNodeAgent(TIME_STEP, ACTION, shell())
+    refused(GraphError, lambda: agent.make_policy(Modes(collect="rainbow")), "rainbow", "'act'", "RLNode")
+
+
+def test_costs_of_no_node():
+    build = lambda: InfoNodeAgent(TIME_STEP, ACTION, shell(), cost_tree=CostTree({"obz": 0.0}))
+    refused(GraphError, build, "'obz'", "'obs'")
+
+
+def test_prednode_that_reads_the_environment():
+    nodes = [*shell(), PredNode("pred", ("environment",))]
+    refused(GraphError, lambda: NodeGraph(nodes), "'pred'", "'environment'", "name a sensor")
+
+
+def test_a_node_that_acts_without_being_an_actuator():
+    nodes = [*shell(), LambdaNode("glue", ("environment",), control_names=("environment",))]
+    refused(GraphError, lambda: InfoNodePolicy(TIME_STEP, ACTION, NodeGraph(nodes)), "'glue'", "organs.gym.actuators")
 
 
 @pytest.mark.parametrize("build, words", [

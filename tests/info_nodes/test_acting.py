@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
+from tf_agents.specs import tensor_spec
 
 from infonodes.info_nodes import acting
 from infonodes.testing import FakeActuatorNode
@@ -48,14 +49,25 @@ def test_gradient_is_never_worse_than_search():
     goal = tf.random.stateless_uniform([20, 2], [3, 4], -0.9, 0.9)
     wish = z + tf.matmul(goal, MOVES)
     arguments = (z, wish, options, normal(20, 2), predict, None)
-    searched, descended = acting.SearchAct()(*arguments), acting.GradientAct()(*arguments)
+    searched, descended = acting.SearchAct()(*arguments), acting.GradientAct([control()])(*arguments)
     before, after = far(z, searched, wish), far(z, descended, wish)
     assert np.all(after <= before + 1e-5)
     assert after.mean() < 0.5 * before.mean()
     assert np.all(np.abs(descended) <= 1.0)
     there = tf.concat([options[:, :3], goal[:, None]], axis=1)
-    best = acting.GradientAct()(z, wish, there, normal(20, 2), predict, None)
+    best = acting.GradientAct([control()])(z, wish, there, normal(20, 2), predict, None)
     np.testing.assert_allclose(far(z, best, wish), np.zeros(20), atol=1e-4)
+
+
+def test_gradient_moves_a_latent_within_its_own_range():
+    """Not within that of actuators: from 2 to a wish of 2.3, and to 3 where that is beyond."""
+    latent = control(1, is_latent=True)
+    latent.target_spec = tensor_spec.BoundedTensorSpec([1], tf.float32, -3.0, 3.0)
+    asked = lambda wish: acting.GradientAct([latent], steps=20)(
+        tf.zeros([1, 1]), tf.constant([[wish]]), tf.constant([[[2.0]]]), tf.zeros([1, 1]), lambda z, u: u, None
+    )
+    np.testing.assert_allclose(asked(2.3), [[2.3]], atol=0.05)
+    assert asked(2.1) > 2.0 and asked(4.0) <= 3.0
 
 
 @pytest.mark.parametrize("seed", [None, [1, 2]])

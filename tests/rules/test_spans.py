@@ -41,7 +41,7 @@ def test_a_span_that_terminates_is_kept_and_one_cut_off_is_not():
     step_type, discount = [1, 1, 1, 2, 0, 1, 1], [1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0]
     seen = spans.every(window(step_type, discount), 2)
     assert spans.ended(seen).numpy().tolist() == [[0.0, 1.0, 0.0]]
-    assert seen.step_type.numpy().tolist() == [[1, 1, 1, 1]]
+    assert seen.step_type.numpy().tolist() == [[1, 1, 2, 1]]  # The next episode is none of this window's.
     assert seen.reward[0, 1] == 2.0
     cut = spans.every(window(step_type, [1.0] * 7), 2)
     assert cut.step_type.numpy().tolist() == [[1, 2, 1, 1]]

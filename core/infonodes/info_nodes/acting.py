@@ -4,6 +4,7 @@ from __future__ import annotations
 import abc
 from typing import Callable, Optional
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -56,13 +57,15 @@ class SearchAct(Act):
 class GradientAct(Act):
     """The notes' `convenience_f_act`: descends ‖f_pred(z, u) − wish‖² in u.
 
-    Starts from the best option, takes normalised steps, and projects into [-1, 1], the
-    range of encoded controls; discrete controls take the nearest code on decoding. A step
-    that does not come nearer is not taken.
+    Starts from the best option, takes normalised steps, and projects into the range of
+    encoded controls: [-1, 1], of latents their own. Discrete controls take the nearest code on
+    decoding. A step that does not come nearer is not taken.
     """
 
-    def __init__(self, steps: int = 5, rate: float = 0.2, name: str = "gradient_act"):
+    def __init__(self, controls: list[InfoNode], steps: int = 5, rate: float = 0.2, name: str = "gradient_act"):
         super().__init__(name=name)
+        bounds = [_bounds(control) for control in controls]
+        self._low, self._high = (np.concatenate([b[side] for b in bounds]) for side in (0, 1))
         self._steps, self._rate = steps, rate
         self._start = SearchAct()
 
@@ -76,11 +79,18 @@ class GradientAct(Act):
                 distance = far(control)
             slope = tape.gradient(distance, control)
             step = slope / (tf.norm(slope, axis=-1, keepdims=True) + 1e-8)
-            moved = tf.clip_by_value(control - self._rate * 0.7**i * step, -1.0, 1.0)
+            moved = tf.clip_by_value(control - self._rate * 0.7**i * step, self._low, self._high)
             reached = far(moved)
             control = tf.where(reached < best, moved, control)
             best = tf.minimum(best, reached)
         return control
+
+
+def _bounds(control: InfoNode) -> np.ndarray:
+    """Returns the range of a control's encoding: `[2, control_size]`."""
+    spec = control.target_spec
+    ends = (spec.minimum, spec.maximum) if control.is_latent and spec is not None else (-1.0, 1.0)
+    return np.stack([np.broadcast_to(np.float32(end), [control.control_size]) for end in ends])
 
 
 class InverseAct(Act):
@@ -123,7 +133,7 @@ class InverseAct(Act):
         Args:
           z: `[..., D]` at t.
           later: `[..., D]` at t + k.
-          ticks: `[...]`, k.
+          ticks: `[...]`, k: ticks, or spans of a node that holds its targets.
           controls: `[..., U]`, what the controls did at t.
 
         Returns:
@@ -236,7 +246,7 @@ def make_act(form: str, controls: list[InfoNode], latent_size: int, hidden: tupl
     if form == "search":
         return SearchAct()
     if form == "gradient":
-        return GradientAct()
+        return GradientAct(controls)
     if form == "inverse":
         return InverseAct(controls, latent_size, hidden)
     raise ValueError(f"f_act={form!r}: expected one of {FORMS}, or an Act")

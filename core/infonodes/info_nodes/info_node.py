@@ -102,6 +102,7 @@ class InfoNode(tf.Module, metaclass=abc.ABCMeta):
         self.energy_size = 0
         self.tariff = Tariff()
         self._peers: dict[str, InfoNode] = {}
+        self._is_bound = False
         strangers = [c for c in self.control_names if c not in (*self.parent_names, ENVIRONMENT)]
         if strangers:
             raise GraphError(
@@ -117,9 +118,9 @@ class InfoNode(tf.Module, metaclass=abc.ABCMeta):
         Raises:
           GraphError: if it stands in another graph already, or a parent does not fit.
         """
-        if self._peers:
+        if self._is_bound:
             raise GraphError(f"node {self.name!r} is bound to a graph already; build a new node")
-        self._peers = dict(peers)
+        self._peers, self._is_bound = dict(peers), True
         self._bind()
         if "cost" not in self.state_spec or self.state_spec["cost"].shape.rank != 0:
             raise GraphError(
@@ -171,7 +172,13 @@ class InfoNode(tf.Module, metaclass=abc.ABCMeta):
         self._bind_clients(clients)
 
     def peer(self, name: str) -> "InfoNode":
-        """Returns the bound parent or neighbour `name`."""
+        """Returns the bound parent or neighbour `name`.
+
+        Raises:
+          GraphError: if that is no node: the environment, say, which sensors alone can read.
+        """
+        if name not in self._peers:
+            raise GraphError(f"node {self.name!r}: {name!r} is no node that it can read; name a sensor")
         return self._peers[name]
 
     # -- the tick --------------------------------------------------------------

@@ -32,7 +32,7 @@ def loss(node: PredNode, experience: Experience) -> NodeLoss:
         total += float(modes.train_world_model) * _ensemble_loss(node, experience, starts)
     if node.neighbor_names:
         total += float(modes.train_world_model) * _agreement_loss(node, experience)
-    if modes.dream and node.inverse is not None and acts_by_it:
+    if modes.dream and modes.train_policy and node.inverse is not None and acts_by_it:
         total += _dream_loss(node, experience)
     flat = tf.reshape(tf.stop_gradient(imagined[:, :, 0]), [-1, cfg.latent_size])
     metrics["latent_std"] = tf.reduce_mean(tf.math.reduce_std(flat, axis=0))
@@ -61,7 +61,7 @@ def _prediction_loss(
 
 
 def _inverse_loss(node: PredNode, experience: Experience, starts: list[int]) -> tuple[tf.Tensor, tf.Tensor]:
-    """Hindsight: what the controls did where z_{t+k} was reached from z_t.
+    """Hindsight: what the controls did where the latent k spans after z_t was reached from it.
 
     For each k of the unroll if the node acts by it, else for k = 1.
 
@@ -69,16 +69,16 @@ def _inverse_loss(node: PredNode, experience: Experience, starts: list[int]) -> 
       The loss `[B]`, and the share of choices it would repeat.
     """
     assert node.inverse is not None
-    slow = experience.state["slow"]
+    slow, hold = experience.state["slow"], node.settings.hold
     controls = joined_controls(node, experience)
     total, hits, count = 0.0, 0.0, 0
     for i, start in enumerate(starts):
-        z, done = experience.state["imagined"][:, i, 0], controls[:, start]
+        z, done = experience.state["imagined"][:, i, 0], controls[:, start + hold - 1]
         alive = returns.cumulative_valid(experience.step_type[:, start:])
-        furthest = min(node.settings.unroll if node.f_act is node.inverse else 1, alive.shape[1])
+        furthest = min(node.settings.unroll if node.f_act is node.inverse else 1, alive.shape[1] // hold)
         for k in range(1, furthest + 1):
-            mask, ticks = alive[:, k - 1], tf.fill(tf.shape(alive)[:1], float(k))
-            wrong, agreed = node.inverse.assess(z, slow[:, start + k], ticks, done)
+            mask, spans_on = alive[:, k * hold - 1], tf.fill(tf.shape(alive)[:1], float(k))
+            wrong, agreed = node.inverse.assess(z, slow[:, start + k * hold], spans_on, done)
             total += mask * wrong
             count += 1
             if k == 1:
@@ -87,14 +87,15 @@ def _inverse_loss(node: PredNode, experience: Experience, starts: list[int]) -> 
 
 
 def _ensemble_loss(node: PredNode, experience: Experience, starts: list[int]) -> tf.Tensor:
-    """Squared error of each head one tick ahead, `[B]`; it does not shape the latents."""
+    """Squared error of each head one span ahead, `[B]`; it does not shape the latents."""
     assert node.heads is not None
     z, slow = tf.stop_gradient(experience.state["z"]), experience.state["slow"]
-    controls, valid, total = joined_controls(node, experience), returns.is_move(experience.step_type), 0.0
+    controls, hold, total = joined_controls(node, experience), node.settings.hold, 0.0
     for start in starts:
-        guesses = node.heads(tf.concat([z[:, start], controls[:, start]], axis=-1))
-        error = guesses - slow[:, None, start + 1]
-        total += valid[:, start] * tf.reduce_sum(error**2, axis=[-2, -1])
+        alive = returns.cumulative_valid(experience.step_type[:, start:])[:, hold - 1]
+        guesses = node.heads(tf.concat([z[:, start], controls[:, start + hold - 1]], axis=-1))
+        error = guesses - slow[:, None, start + hold]
+        total += alive * tf.reduce_sum(error**2, axis=[-2, -1])
     return total / float(len(starts))
 
 

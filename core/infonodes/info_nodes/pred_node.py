@@ -92,6 +92,7 @@ class PredNode(InfoNode):
         controls = [self.peer(c) for c in self.control_names]
         self.option_size = sum(c.control_size for c in controls)
         self._stores_options = any(c.is_latent for c in controls)
+        self.option_count = pred_options.count(self.name, controls, self.settings)
         f_abs, f_pred, f_act = self._given
         self.f_abs = pred_networks.encoder(self.name, cfg, width, self.recurrent, f_abs)
         self.f_pred = pred_networks.predictor(self.name, cfg, self.option_size, f_pred)
@@ -223,8 +224,8 @@ class PredNode(InfoNode):
         if cfg.consensus == "simple":
             moved = consensus.simple(state["z"], others)
         else:
-            each = tf.stack([self.peer(n).precision for n in self.neighbor_names])
-            each = tf.repeat(tf.reduce_mean(each, -1, keepdims=True), cfg.latent_size, axis=-1)
+            each = tf.stack([tf.reduce_mean(self.peer(n).precision) for n in self.neighbor_names])
+            each = tf.repeat(each[:, None], cfg.latent_size, axis=-1)
             moved = consensus.precision_weighted(state["z"], self.precision, others, each, cfg.damping, cfg.rounds)
         z = tf.concat([state["z"][:, : self.private_size], moved[:, self.private_size :]], axis=-1)
         return None, {**state, "z": z}
@@ -332,7 +333,7 @@ class PredNode(InfoNode):
         squared = squared / tf.maximum(tf.reduce_sum(alive), 1.0)
         self._squared_error.assign(self._squared_error + 0.01 * (squared - self._squared_error))
         if self.heads is not None:
-            controls = pred_replay.joined_controls(self, experience)[:, 0]
+            controls = pred_replay.joined_controls(self, experience)[:, hold - 1]
             spread = rowwise(self.heads, tf.concat([imagined[:, 0], controls], axis=-1))
             gain = tf.reduce_mean(prediction.information_gain(spread))
             self._gain_scale.assign(self._gain_scale + 0.01 * (gain - self._gain_scale))

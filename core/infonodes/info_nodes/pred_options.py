@@ -1,10 +1,14 @@
 """What the controls of a PredNode can be asked for."""
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Mapping
 
+import numpy as np
 import tensorflow as tf
+from absl import logging
 
+from infonodes.info_nodes.info_node import InfoNode
 from infonodes.info_nodes.pred_settings import PredSettings
 from infonodes.packing import outer_shape
 from infonodes.rules import candidates
@@ -13,6 +17,38 @@ from infonodes.types import State, Tick
 if TYPE_CHECKING:
     from infonodes.info_nodes.pred_node import PredNode
 
+# Combinations of discrete controls that are all options, though `PredSettings.options` asks for fewer.
+MOST_ENUMERATED = 256
+
+
+def count(name: str, controls: list[InfoNode], settings: PredSettings) -> int:
+    """Returns how many options a node called `name` has: all combinations of discrete controls, if not too many.
+
+    Logs a warning if they are: a combination that is not among the options is never asked for.
+    """
+    each = [_choices(control) for control in controls]
+    if not all(each):
+        return settings.options
+    every = math.prod(each)
+    if every > max(settings.options, MOST_ENUMERATED):
+        logging.warning(
+            "node %r: only %d of its controls' %d combinations are options, the others are never asked for; raise "
+            "PredSettings.options, or give it fewer controls", name, settings.options, every,
+        )
+        return settings.options
+    return max(settings.options, every)
+
+
+def _choices(control: InfoNode) -> int:
+    """Returns how many targets a discrete control takes; 0 for others."""
+    spec = control.target_spec
+    if control.blocks:
+        return math.prod(control.blocks)
+    if spec is None or control.is_latent or not (spec.dtype.is_bool or spec.dtype.is_integer):
+        return 0
+    is_bits = spec.dtype.is_bool or np.all(np.asarray(spec.maximum, np.int64) - spec.minimum == 1)
+    return 2**control.control_size if is_bits else 0
+
 
 def of_actuators(node: PredNode, state: State) -> tf.Tensor:
     """Returns what controls that are all actuators can be asked for, the same for every row: `[B, N, U]`.
@@ -20,7 +56,7 @@ def of_actuators(node: PredNode, state: State) -> tf.Tensor:
     Actuators need no state to say what they can do; a fixed seed keeps sampled options the
     same for whoever asks within a tick.
     """
-    one, count = {"cost": tf.zeros([1])}, node.settings.options
+    one, count = {"cost": tf.zeros([1])}, node.option_count
     parts = [
         node.peer(c).candidates(one, count, tf.constant([3, i])) for i, c in enumerate(node.control_names)
     ]

@@ -76,11 +76,16 @@ def perceive(node: PredNode, parents: Mapping[str, State], recorded: State, expe
       `[B, starts, 1 + ahead, D]`, the latent at each start, encoded with gradients, and what
       `f_pred` makes of it.
     """
-    if node.recurrent:
-        return _scanned(node, parents, recorded, experience)
     batch, time = outer_shape(experience.step_type, 2)
-    # All frames' z are for other children; where there are none, the compiler drops them.
-    z = node.encoded(parents, None, slow=False)
+    starts, _ = spans(node, experience)
+    if node.recurrent:
+        z, slow = _scanned(node, parents, recorded, experience)
+        seen = tf.gather(z, starts, axis=1)
+    else:
+        # All frames' z are for other children; where there are none, the compiler drops them.
+        z, slow = (node.encoded(parents, None, slow=which) for which in (False, True))
+        first = tf.nest.map_structure(lambda x: tf.gather(x, starts, axis=1), dict(parents))
+        seen = node.encoded(first, None, slow=False)
     before = tf.concat([recorded["z"][:, :1], tf.stop_gradient(z[:, :-1])], axis=1)
     start = tf.where((experience.step_type == 0)[..., None], recorded["z"], before)
     if node.settings.hold > 1:
@@ -88,18 +93,13 @@ def perceive(node: PredNode, parents: Mapping[str, State], recorded: State, expe
     flat = tf.nest.map_structure(fold_time, (dict(parents), recorded, z, start))
     state = node.perceived(flat[0], flat[1], flat[2], flat[3], Tick(experience.seed, experience.modes))
     state = tf.nest.map_structure(lambda x: tf.reshape(x, [batch, time] + x.shape[1:].as_list()), state)
-    starts, ahead = spans(node, experience)
-    first = tf.nest.map_structure(lambda x: tf.gather(x, starts, axis=1), dict(parents))
-    return {
-        **state,
-        "z": z,
-        "slow": tf.stop_gradient(node.encoded(parents, None, slow=True)),
-        "imagined": _imagined(node, node.encoded(first, None, slow=False), experience),
-    }
+    return {**state, "z": z, "slow": tf.stop_gradient(slow), "imagined": _imagined(node, seen, experience)}
 
 
-def _scanned(node: PredNode, parents: Mapping[str, State], recorded: State, experience: Experience) -> State:
-    """Scans `f_abs` over time from the stored first state, both copies side by side."""
+def _scanned(
+    node: PredNode, parents: Mapping[str, State], recorded: State, experience: Experience
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Scans `f_abs` over time from the stored first state, both copies side by side: `[B, T, D]` each."""
     major = lambda x: tf.transpose(x, [1, 0, *range(2, x.shape.rank)])
     first = tf.equal(experience.step_type, 0)
 
@@ -111,14 +111,8 @@ def _scanned(node: PredNode, parents: Mapping[str, State], recorded: State, expe
 
     start = recorded["z"][:, 0]
     stacked = (major(node.inputs(parents)), major(first), major(recorded["z"]))
-    fast, slow = (major(x) for x in tf.scan(body, stacked, (start, start)))
-    starts, _ = spans(node, experience)
-    return {
-        **recorded,
-        "z": fast,
-        "slow": tf.stop_gradient(slow),
-        "imagined": _imagined(node, tf.gather(fast, starts, axis=1), experience),
-    }
+    fast, slow = tf.scan(body, stacked, (start, start))
+    return major(fast), major(slow)
 
 
 def _imagined(node: PredNode, z: tf.Tensor, experience: Experience) -> tf.Tensor:

@@ -38,7 +38,7 @@ class PredSettings:
       damping: ρ of complex consensus.
       rounds: Rounds of complex consensus.
       private: Share of the latent that neighbours leave alone.
-      options: Candidates that controls are asked for, a tick; a discrete one gives all it has.
+      options: Candidates that controls are asked for, a tick; discrete ones give all combinations, up to 256.
       detach_parents: Stop gradients into the parents' encoders.
       use_precision: Weigh errors by their running precision in the cost.
     """

@@ -223,7 +223,7 @@ class RLNode(InfoNode):
         return reward + experience.reward if self._reward == "sum" else reward
 
     def _loss(self, experience: Experience) -> Optional[NodeLoss]:
-        if not (self._shape_parents and self._has_loss):
+        if not (self._shape_parents and self._has_loss and experience.modes.train_policy):
             return None
         with tf.summary.record_if(False):
             found = self.agent.loss(self._trajectory(experience, self._latent(experience.parents)))

@@ -37,8 +37,8 @@ class Gated(tf.keras.layers.Layer):
         self._config = {"hidden": tuple(hidden), "size": size, "output": output, "output_scale": output_scale}
         self._group = simplex_size(size)
         self._candidate = MLP(tuple(hidden), size, False, output, output_scale, name="candidate")
-        groups = size // self._group
-        self._spread = np.repeat(np.eye(groups, dtype=np.float32), self._group, axis=1)
+        groups = -(-size // self._group)  # The last one is smaller where layer-normalised features do not divide.
+        self._spread = np.repeat(np.eye(groups, dtype=np.float32), self._group, axis=1)[:, :size]
         self._gate = tf.keras.layers.Dense(
             groups, bias_initializer=tf.keras.initializers.Constant(-1.0), name="gate"
         )

@@ -20,7 +20,7 @@ def every(experience: Experience, hold: int) -> Experience:
                                          the window's last frame, which no span reads
     ```
 
-    A span in which the episode ends is kept, as its last, if it ended by termination, and
+    A span in which the episode ends is kept, as the window's last, if it ended by termination, and
     marked as a boundary if it was cut off or starts on a last frame.
     """
     spans = (experience.step_type.shape[1] - 1) // hold
@@ -31,6 +31,7 @@ def every(experience: Experience, hold: int) -> Experience:
     ended = tf.reduce_max(alive * tf.cast(split(experience.discount) <= 0.0, tf.float32), axis=2)
     whole = tf.reduce_min(alive, axis=2)
     valid = (whole > 0) | ((ended > 0) & (alive[:, :, 0] > 0))
+    valid &= tf.cumsum(ended, axis=1, exclusive=True) < 0.5  # What follows a termination is of another episode.
     pad = lambda x, value: tf.pad(x, [[0, 0], [0, 1]], constant_values=value)
     frames = lambda x: x[:, : spans * hold + 1 : hold]
     # The last frame's controls lead beyond the window; they stand there so that all have a row a frame.
