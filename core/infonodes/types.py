@@ -77,6 +77,10 @@ class Tariff:
             computing  acting                     sensing
     ```
 
+    Both codes are what the node makes of its leaf. A bounded box is encoded to [-1, 1], a bit to
+    -1 or 1: of a leaf in [0, 1] the upper half alone is billed as signal, and as control its 0,
+    which is -1, costs as much as its 1. Only rest that is encoded as 0 is free.
+
     Attributes:
       per_tick: `[E]`, or one number for each component.
       per_control: `[control_size, E]`, of what the node did, encoded; None for nothing.

@@ -304,6 +304,10 @@ BAD = [
         lambda: NavigableGrid("page", 4, 1, settings=WorkspaceSettings(perception_fns=(lambda w: w,))),
         ["'page'", "perception_fns[0]", "[B, S]"],
     ),
+    (
+        lambda: page("page", tf.TensorSpec([8, 8, 3], tf.uint8), "data", PageSettings(window=(1, 1))),
+        ["'page'", "perception_fns[1]", "not finite", "larger window"],
+    ),
     (lambda: page("page", tf.TensorSpec([4], tf.float32), "data"), ["'page'", "'data'", "NavigableGrid"]),
     (
         lambda: page("page", tf.TensorSpec([4, 4, 3], tf.float32), "data", PageSettings(window=(5, 5))),
@@ -383,6 +387,15 @@ def test_page_chooses_the_modality_and_keeps_its_share():
     for spec, kind in cases:
         found = page("page", spec, "data", PageSettings(share=0.05))
         assert type(found) is kind and 0.03 < found.window_share <= 0.05
+
+
+def test_page_of_a_small_image_has_a_texture():
+    """A 20th of 8 by 8 is less than 2 by 2, the least there is a texture in."""
+    found = page("page", tf.TensorSpec([8, 8, 3], tf.uint8), "data", PageSettings(share=0.05))
+    assert found.window == (2, 2)
+    (data,) = found.data_info_nodes
+    assert np.all(np.isfinite(data._features(tf.ones([1, 2, 2, 3]))))
+    assert page("page", tensor_spec.BoundedTensorSpec([8], tf.int32, 0, 3), "data").window == (1,)
 
 
 def test_reader_needs_its_leaf():

@@ -13,13 +13,16 @@ from infonodes import presets
 from infonodes.agent import InfoNodeAgent
 from infonodes.graph import NodeGraph
 from infonodes.info_nodes import synaptic_drawing
+from infonodes.info_nodes import synaptic_learning as learning
+from infonodes.info_nodes.lambda_node import LambdaNode
 from infonodes.info_nodes.organs import gym
 from infonodes.info_nodes.pred_node import PredNode, PredSettings
 from infonodes.info_nodes.synaptic_node import SynapticNode, SynapticSettings, moves_of
+from infonodes.info_nodes.synaptic_ports import Outlet
 from infonodes.modes import Modes
 from infonodes.policy import obs2dict
 from infonodes.testing import FakeSensorNode, trajectory_of
-from infonodes.types import Experience, GraphError, Tick
+from infonodes.types import Experience, GraphError, Target, Tick
 
 SPECS = (
     ts.time_step_spec(tf.TensorSpec([3], tf.float32, "observation")),
@@ -51,6 +54,7 @@ def values_of(node):
         ({"start": "hidden"}, "set hidden to their number"),
         ({"rate": float("nan")}, "finite number"),
         ({"gamma": 1.5}, "from 0 to 1"),
+        ({"gamma": 1.0}, "reward_scale"),
         ({"cells": 1}, "at least 2"),
         ({"initial_low": 0.9}, "initial_low=0.9"),
         ({"ranges": ((1.0, 0.0),) * 3}, "low < high"),
@@ -64,6 +68,12 @@ def test_a_bad_setting_names_the_node_the_field_and_the_fix(changes, says):
     field = next(iter(changes))
     assert "'synaptic'" in str(error.value) and says in str(error.value)
     assert f"SynapticSettings.{'initial_high' if field == 'initial_low' else field}" in str(error.value)
+
+
+def test_no_discount_is_fine_where_rewards_have_a_scale():
+    """Rules without dopamine take rewards as they are."""
+    assert made(gamma=1.0, reward_scale=0.5)[1].settings.scale == 0.5
+    assert made(gamma=1.0, rule="literal")[1].settings.scale == 1.0
 
 
 def test_what_it_controls_and_sees_is_checked():
@@ -110,6 +120,34 @@ def test_boundary_frames_and_deaf_actuators_teach_no_weight():
     assert np.all(deaf.unpack_info(_first_info(agent, deaf))["decision"]["synaptic"]["asked"] == 0)
     agent.train(data)
     assert np.any(before[0] != node.edges.weight.numpy()) and np.any(before[1] != node.values.numpy())
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_choice_that_another_sender_overruled_teaches_no_weight(shared, monkeypatch):
+    """Actuators pick one sender: a choice counts where it is what was done, and with one sender everywhere."""
+    ask = lambda targets, parents, state: (
+        {"act": Target(tf.zeros_like(parents["obs"]["cost"], tf.int64), tf.ones_like(parents["obs"]["cost"], tf.bool))},
+        state,
+    )
+    synaptic = SynapticNode("synaptic", ("obs",), "act", SynapticSettings(cells=4))
+    nodes = [*gym.sensors(SPECS[0].observation), *gym.actuators(SPECS[1]), synaptic]
+    if shared:
+        nodes.append(LambdaNode("other", ("obs", "act"), top_down=ask, control_names=("act",)))
+    agent = InfoNodeAgent(*SPECS, nodes, train_sequence_length=4, jit_compile=False)
+    agent.initialize()
+    trajectory = trajectory_of(agent, batch=16, time=4)
+    found = agent.perceive(trajectory)["synaptic"]
+    same = found.decision["choice"][..., 0].numpy() == trajectory.action.numpy()
+    assert same.all() == (not shared)
+    asked, learn_all = [], learning.learn_all
+
+    def keep(plastic, traces, moves, *rest):
+        asked.append(moves.asked.numpy())
+        return learn_all(plastic, traces, moves, *rest)
+
+    monkeypatch.setattr(learning, "learn_all", keep)
+    synaptic.assess(found, tf.ones([16]))
+    np.testing.assert_array_equal(asked[0].astype(bool), same.T[:-1])
 
 
 def _first_info(agent, policy):
@@ -222,6 +260,21 @@ def test_population_coding_asks_for_centres_of_cells():
     assert set(np.round(np.unique(step.action[:, 0]), 5)) <= {-2.0, -1.0, 0.0, 1.0, 2.0}
     assert set(np.round(np.unique(step.action[:, 1]), 5)) <= {0.0, 2.5, 5.0, 7.5, 10.0}
     assert len(np.unique(step.action[:, 0])) > 2
+
+
+@pytest.mark.parametrize("spec,cells", [
+    (tensor_spec.BoundedTensorSpec([3], tf.int32, 0, 1, "action"), 2),
+    (tf.TensorSpec([3], tf.bool, "action"), 2),
+    (tensor_spec.BoundedTensorSpec([3], tf.uint8, 0, 255, "action"), 7),
+    (tensor_spec.BoundedTensorSpec([3], tf.float32, 0, 1, "action"), 7),
+])
+def test_bits_have_two_outputs_each(spec, cells):
+    """Seven cells, of which three lie above 0, would set a bit with chance 3/7 at rest."""
+    outlet = Outlet(gym.actuators(spec)[0], SynapticSettings())
+    assert outlet.blocks == (cells,) * 3
+    found = outlet.target(tf.constant([[0] * 3, [cells - 1] * 3]), None, tf.constant([0, 1])).numpy()
+    low, high = (0, 1) if spec.dtype == tf.bool else (spec.minimum, spec.maximum)
+    np.testing.assert_allclose(found.astype(np.float64), [[low] * 3, [high] * 3], atol=1e-6)
 
 
 def test_it_asks_a_pred_node_for_the_future_it_chose():

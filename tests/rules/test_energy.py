@@ -64,9 +64,18 @@ def test_ask_of_a_loss_is_the_inverse():
 
 
 def test_storage_target_counts_bills_and_stops_at_its_room():
-    """Set point 0.8, has 0.5, owes 0.4: asks 0.7. A bill above what it has is asked for, no more than fits."""
-    target = energy.storage_target(vector(0.5, 0.5), vector(0.4, 0.0), vector(0.8, 2.0), tf.constant([1.0, 1.0]))
-    np.testing.assert_allclose(target, [[0.7, 0.5]], atol=1e-6)
+    """Set point 0.8, has 0.5, owes 0.4: asks 0.7. Has 0.5 of 1 and would have 2: asks the 0.5 that fit.
+
+    Has 0.1, is asked for 0.9: it wants 1.6, and 1.0 fit once the 0.1 are gone; the rest of the bill makes no room.
+    """
+    target = energy.storage_target(
+        net=vector(0.5, 0.5, 0.1),
+        asked=vector(0.4, 0.0, 0.9),
+        paid=vector(0.4, 0.0, 0.1),
+        set_point=vector(0.8, 2.0, 0.8),
+        capacity=tf.constant([1.0, 1.0, 1.0]),
+    )
+    np.testing.assert_allclose(target, [[0.7, 0.5, 1.0]], atol=1e-6)
 
 
 def test_drive_is_the_distance_and_its_reduction_the_reward():

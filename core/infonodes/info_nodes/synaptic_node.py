@@ -10,6 +10,7 @@ import tensorflow as tf
 from infonodes.info_nodes import synaptic_drawing
 from infonodes.info_nodes import synaptic_learning as learning
 from infonodes.info_nodes.info_node import SCALAR, InfoNode
+from infonodes.info_nodes.rows import fold_time
 from infonodes.info_nodes.synaptic_ports import Inlet, Outlet
 from infonodes.info_nodes.synaptic_settings import SynapticSettings
 from infonodes.info_nodes.synaptic_wiring import capacity, first_edges
@@ -19,6 +20,9 @@ from infonodes.rules.synapse import Edges, Layout, outputs_of
 from infonodes.types import ENVIRONMENT, Experience, GraphError, Nest, NodeLoss, State, Target, Tick
 
 __all__ = ["SynapticNode", "SynapticSettings"]
+
+# Codes of one target differ by less; those of two cells by more.
+_SAME = 1e-3
 
 
 @gin.configurable(module="infonodes")
@@ -34,7 +38,8 @@ class SynapticNode(InfoNode):
 
     The notes' graph: inputs, hidden threshold units and outputs, joined by weighted edges;
     feedback flows back along them, edges fall and grow. No gradient: a signal that is the
-    same for all edges (dopamine, the TD error) times what each edge did (eligibility).
+    same for all edges (dopamine, the TD error) times what each edge did (eligibility). Where
+    another node's target was done in its stead, it learns values only.
 
     It learns on policy and in order: train it on windows that follow each other and share
     one frame (`FifoReplay(..., stride=sequence_length - 1)`), each once. Structure
@@ -186,8 +191,19 @@ class SynapticNode(InfoNode):
         plastic = tf.nest.map_structure(lambda v: v.read_value(), self._plastic())
         start = tf.nest.map_structure(lambda x: x[:, 0], experience.state)
         inputs = tf.transpose(self._inlet(signals), [1, 2, 0])  # [T, I, B]
-        moves = moves_of(experience, inputs)
+        asked = experience.decision["asked"] * self._done(experience)
+        moves = moves_of(experience._replace(decision={**experience.decision, "asked": asked}), inputs)
         return learning.learn_all(plastic, _traces(start), moves, seed, self.layout, self.settings, choose_too)
+
+    def _done(self, experience: Experience) -> tf.Tensor:
+        """Returns 1 where the control did what was chosen, 0 where it followed another sender, `[B, T]`."""
+        control, asked = self.peer(self._control_name), experience.decision["asked"]
+        if control.is_latent:  # It says which future came, which need not be the one asked for.
+            return tf.ones_like(asked)
+        target = self._outlet.target(fold_time(experience.decision["choice"]), None, tf.constant([0, 1]))
+        did = fold_time(experience.controls[self._control_name])
+        same = tf.reduce_all(tf.abs(control.encode(target) - did) < _SAME, axis=-1)
+        return tf.reshape(tf.cast(same, tf.float32), tf.shape(asked))
 
     def _node_loss(self, signal: tf.Tensor, experience: Experience) -> NodeLoss:
         moves = tf.reduce_sum(returns.is_move(experience.step_type), axis=1)

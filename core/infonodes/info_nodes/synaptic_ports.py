@@ -3,13 +3,15 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
+import numpy as np
 import tensorflow as tf
 
 from infonodes.info_nodes.info_node import InfoNode
+from infonodes.info_nodes.organs.gym.base import spec_bounds
 from infonodes.info_nodes.synaptic_settings import SynapticSettings
 from infonodes.networks.statistic import running_statistic
 from infonodes.rules.place_cells import centres, place_cells
-from infonodes.types import GraphError, Nest, State
+from infonodes.types import GraphError, Nest, Spec, State
 
 # Values beyond this say nothing of a feature's range.
 _LARGEST = 1e6
@@ -81,6 +83,7 @@ class Outlet:
     ```
     a control of one-hot blocks   a block of outputs each            asks for the chosen codes
     a continuous control          `output_cells` a feature           asks for the chosen cells' centres
+    a control of bits             two outputs a bit                  asks for the chosen bits
     a control of latents          one block of `candidates` futures  asks for the chosen future's latent
     ```
 
@@ -91,12 +94,14 @@ class Outlet:
     def __init__(self, control: InfoNode, cfg: SynapticSettings):
         """Reads what the bound `control` is."""
         self._control, self._cfg = control, cfg
+        # More cells than there are values would make some values likelier than others.
+        self._cells = 2 if _of_bits(control.target_spec) else cfg.output_cells
         if control.is_latent:
             self.blocks: tuple[int, ...] = (cfg.candidates,)
         elif control.blocks:
             self.blocks = tuple(control.blocks)
         else:
-            self.blocks = (cfg.output_cells,) * control.control_size
+            self.blocks = (self._cells,) * control.control_size
 
     def target(self, choice: tf.Tensor, state: Optional[State], seed: tf.Tensor) -> Nest:
         """Returns the target `[B, ...]` of a choice.
@@ -113,4 +118,12 @@ class Outlet:
         if control.blocks:
             codes = [tf.one_hot(choice[:, g], width) for g, width in enumerate(self.blocks)]
             return control.decode(tf.concat(codes, axis=1))
-        return control.decode(tf.gather(tf.constant(centres(self._cfg.output_cells)), choice))
+        return control.decode(tf.gather(tf.constant(centres(self._cells)), choice))
+
+
+def _of_bits(spec: Spec) -> bool:
+    """Returns whether all numbers of a target take two neighbouring whole values, or true and false."""
+    if not isinstance(spec, tf.TensorSpec) or not (spec.dtype.is_bool or spec.dtype.is_integer):
+        return False
+    low, high = spec_bounds(spec)
+    return bool(np.all(high - low == 1.0))

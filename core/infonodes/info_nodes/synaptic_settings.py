@@ -67,7 +67,7 @@ class SynapticSettings:
       value_rate: Step size of the critic.
       floor: ε of the multiplicative step; 0 is the note's, where a weight of 0 stays.
       temperature: T of the softmax.
-      gamma: γ, discount a tick.
+      gamma: γ, discount a tick; 1 wants a `reward_scale` of its own.
       trace_decay: λ of both traces.
       reward_scale: Factor on rewards; None takes 1 − γ, so that values lie in the
         rewards' range, or 1 for rules without dopamine.
@@ -163,6 +163,8 @@ class SynapticSettings:
         for field in ("gamma", "trace_decay", "sibling"):
             if not 0.0 <= getattr(self, field) <= 1.0:
                 raise self._wrong(node, field, "a number from 0 to 1")
+        if self.switches.dopamine and self.reward_scale is None and self.gamma == 1.0:
+            raise self._wrong(node, "gamma", "below 1 for reward_scale=None, 1 - gamma, or rewards count 0; set either")
         for field in ("temperature", "largest"):
             if not 0.0 < getattr(self, field) < math.inf:
                 raise self._wrong(node, field, "a finite number above 0")

@@ -116,24 +116,25 @@ def refill(unpaid: tf.Tensor, used: tf.Tensor, room: tf.Tensor) -> tf.Tensor:
 
 
 def storage_target(
-    net: tf.Tensor, asked: tf.Tensor, set_point: tf.Tensor, capacity: tf.Tensor
+    net: tf.Tensor, asked: tf.Tensor, paid: tf.Tensor, set_point: tf.Tensor, capacity: tf.Tensor
 ) -> tf.Tensor:
     """Returns what a storage wants to take in.
 
     It wants to stand at its set point after its debt and all bills are paid. A bill above
-    what it has is not taken out on those who sent it: it raises this target instead.
+    what it has is not taken out on those who sent it: it raises this target instead. Only what
+    its clients draw at the tick when the energy comes makes room for it.
 
     Args:
       net: Stored less debt, `[..., E]`.
       asked: The outstanding bills of its clients together, `[..., E]`.
+      paid: What of them is paid at the next tick, `[..., E]`.
       set_point: `[..., E]`.
       capacity: `[E]`.
 
     Returns:
-      `[..., E]`, from 0 to the room there is once debt and bills are paid.
+      `[..., E]`, from 0 to the room there is once debt is exacted and clients are paid.
     """
-    left = net - asked
-    return tf.clip_by_value(set_point - left, 0.0, tf.maximum(capacity - left, 0.0))
+    return tf.clip_by_value(set_point - (net - asked), 0.0, tf.maximum(capacity - (net - paid), 0.0))
 
 
 def drive(energy: tf.Tensor, set_point: tf.Tensor, power: float = 2.0, root: float = 2.0) -> tf.Tensor:

@@ -12,6 +12,7 @@ from tf_agents.trajectories import time_step as ts
 
 from infonodes.agent import InfoNodeAgent
 from infonodes.info_nodes.info_node import InfoNode
+from infonodes.info_nodes.rows import fold_time
 from infonodes.modes import Modes
 from infonodes.packing import Packer
 from infonodes.testing.fakes import FakeActuatorNode
@@ -25,7 +26,7 @@ from infonodes.testing.tried import (
     flat_size,
     not_learned,
 )
-from infonodes.types import ENVIRONMENT, Experience, Spec, Tick
+from infonodes.types import ENVIRONMENT, SUPPLIER, Experience, Spec, Tick
 
 
 class NodeContract(abc.ABC):
@@ -87,9 +88,10 @@ class NodeContract(abc.ABC):
     def built(self) -> "Tried":
         """The class's agent, and what its collect policy met."""
         cls = type(self)
-        if cls._built is None:
-            cls._built = Tried(self)
-        return cls._built
+        built: Optional["Tried"] = cls.__dict__.get("_built")  # Not its base's, which has other nodes.
+        if built is None:
+            built = cls._built = Tried(self)
+        return built
 
     @property
     def node(self) -> InfoNode:
@@ -213,11 +215,16 @@ class NodeContract(abc.ABC):
                 assert np.all(inside), f"decode left the bounds of {spec}"
 
     def test_says_what_it_did(self):
+        """What the state tells at the next tick is what replay tells, but across an episode's end."""
         node = self._control()
         _, states = self.built.tick(Modes())
         assert node.executed(states[self.node_name]).shape == [self.batch, node.control_size]
         replayed = node.replayed(self.experience())
         assert replayed.shape == [self.batch, self.time, node.control_size]
+        if not node.is_latent:
+            follows = self.built.trajectory.step_type[:, 1:] != ts.StepType.FIRST
+            did = node.executed(self.built.recorded(self.node_name))[:, 1:]
+            assert_close(did[follows], replayed[:, :-1][follows], self.tolerance)
 
     def _control(self) -> InfoNode:
         if self.node.target_spec is None:
@@ -231,6 +238,32 @@ class NodeContract(abc.ABC):
         for key, spec in self.node.state_spec.items():
             for leaf, one in zip(tf.nest.flatten(state[key]), tf.nest.flatten(spec)):
                 assert leaf.shape == [self.batch, self.time, *one.shape], f"{key}: {leaf.shape}"
+
+    def test_perception_on_replay_says_what_acting_said(self):
+        """With the parameters it acted with: frame by frame from the recorded states, as in a tick."""
+        node = self.node
+        if not node.signal_size or node.neighbor_names:
+            raise unittest.SkipTest("says nothing, or what neighbours make of it")
+        found = self.experience()
+        parents = {
+            p: s if p in (ENVIRONMENT, SUPPLIER) else {k: s[k] for k in node.peer(p).state_spec}
+            for p, s in found.parents.items()
+        }
+        recorded = self.built.recorded(self.node_name)
+        parents, recorded = tf.nest.map_structure(fold_time, (parents, recorded))
+        acted = node.bottom_up(parents, recorded, Tick(found.seed, found.modes))
+        assert_close(fold_time(node.signal(found.state)), node.signal(acted), self.tolerance)
+
+    def test_perception_on_replay_forgets_the_past(self):
+        """Frames after an episode's first are perceived as if none had been before it."""
+        trajectory = self.built.trajectory
+        assert np.all(trajectory.step_type[:, 0] == ts.StepType.FIRST)
+        twice = tf.nest.map_structure(lambda x: tf.concat([x, x], axis=1), trajectory)
+        after = self.built.agent.perceive(twice)[self.node_name].state
+        alone = self.experience().state
+        for key in self.node.state_spec:
+            cut = tf.nest.map_structure(lambda x: x[:, self.time :], after[key])
+            assert_close(cut, alone[key], self.tolerance)
 
     def test_gradients_reach_what_is_learned_and_stop_there(self):
         learned = [v for v, _ in self.node.learned()]

@@ -30,7 +30,8 @@ class Tried:
         self.agent = case.make_agent()
         self.agent.initialize()
         self.trajectory = trajectory_of(self.agent, case.batch, case.time)
-        frame = tf.nest.map_structure(lambda x: x[:, 2], self.trajectory)
+        # A frame in the midst of an episode, where the trajectory is long enough.
+        frame = tf.nest.map_structure(lambda x: x[:, min(2, case.time - 1)], self.trajectory)
         info = self.agent.collect_policy.unpack_info(frame.policy_info)
         self.states: States = info["state"]
         self.time_step = ts.TimeStep(
@@ -40,6 +41,10 @@ class Tried:
             frame.observation,
         )
         self._functions: dict[bool, Callable[..., Any]] = {}
+
+    def recorded(self, name: str) -> State:
+        """Returns the states a node had before each tick of the trajectory, `[B, T, ...]`."""
+        return self.agent.collect_policy.unpack_info(self.trajectory.policy_info)["state"][name]
 
     def parents_of(self, name: str) -> dict[str, State]:
         """Returns what `bottom_up` of a node reads."""

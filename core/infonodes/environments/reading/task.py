@@ -118,15 +118,17 @@ class ReadingTask(py_environment.PyEnvironment, abc.ABC):
         return seed
 
     def optimal_return(self, start: Sequence[float], max_speed: float, reach: float) -> float:
-        """Returns a bound on the mean expected return of the current episodes.
+        """Returns a bound on the mean return of readers that must have the answer's middle in sight.
 
         No reader does better who is silent until the answer's place is within reach of the
         cursor, and goes there straight, along all axes at once; one who knew the way would reach it.
+        What says the answer may be wider than its place: a tone is heard, and a mark seen, before its
+        middle is in the window, so that a reader may exceed the bound by a little.
 
         Args:
           start: Where the cursor starts, a number an axis.
           max_speed: Places a tick.
-          reach: How near the cursor must be to see the answer, in places along each axis.
+          reach: How near the cursor must be to see the answer's middle, in places along each axis.
         """
         found = []
         for puzzle in self.puzzles:

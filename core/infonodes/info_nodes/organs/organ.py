@@ -204,6 +204,12 @@ class Organ(InfoNode):
         """Returns the outstanding bills of all clients together, `[B, E]`."""
         return tf.reduce_sum(state["bills"], axis=1) if self._clients else tf.zeros_like(state["energy"])
 
+    def _lacking(self, state: State, set_point: tf.Tensor) -> tf.Tensor:
+        """Returns what it must take in to stand at `set_point` once all is paid, as it has room, `[B, E]`."""
+        net, asked = state["energy"] - state["debt"], self._asked(state)
+        paid = tf.reduce_sum(rules.draw(state["bills"], state["energy"]), axis=1) if self._clients else asked
+        return rules.storage_target(net, asked, paid, set_point, tf.constant(self.capacity))
+
     def _take_bills(self, states: Mapping[str, State], state: State) -> State:
         rows = [
             client.bill(states[client.name], state["bills"][:, i]) for i, client in enumerate(self._clients)

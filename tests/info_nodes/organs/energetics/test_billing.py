@@ -93,6 +93,39 @@ def test_transport_loses_its_share():
     np.testing.assert_allclose(column(found, "vein", "lost")[1], 0.125, atol=1e-6)
 
 
+def test_a_narrow_vein_asks_for_what_it_can_hold():
+    """5 for the fat through a vein that holds 1: 1 is under way at each tick, and nothing is spilt.
+
+    ```
+    tick   0  1  2  3  4  5  6
+    vein   0  1  1  1  1  1  0      asked for 5 − fat; a tick later it hands on all it had
+    fat    0  0  1  2  3  4  5
+    ```
+    """
+    graph = NodeGraph([
+        EnergyStorage("depot", OrganSettings(1, capacity=50.0, start=50.0)),
+        EnergyTransport("vein", "depot", OrganSettings(1, start=0.0), 1.0, flow=5.0),
+        EnergyStorage("fat", OrganSettings(1, capacity=5.0, start=0.0), "vein", set_point=5.0),
+    ])
+    found = ticks(graph, 8)
+    np.testing.assert_allclose(column(found, "vein", "energy"), [0, 1, 1, 1, 1, 1, 0, 0], atol=1e-5)
+    np.testing.assert_allclose(column(found, "fat", "energy"), [0, 0, 1, 2, 3, 4, 5, 5], atol=1e-5)
+    np.testing.assert_allclose(column(found, "depot", "energy")[-1], 45.0, atol=1e-4)
+    np.testing.assert_allclose(column(found, "vein", "lost"), np.zeros(8), atol=1e-6)
+
+
+def test_a_poor_storage_asks_for_what_it_has_room_for():
+    """Blood of 0.1 in 1 is billed 0.9 a tick: it asks for 1, gets 1, and spills nothing."""
+    graph = NodeGraph([
+        EnergyStorage("depot", OrganSettings(1, capacity=9.0, start=9.0)),
+        EnergyStorage("blood", OrganSettings(1, start=0.1), "depot", set_point=0.8),
+        Organ("limb", OrganSettings(1, start=0.9, basal=0.9), "blood"),
+    ])
+    found = ticks(graph, 8)
+    assert abs(float(found[0]["depot"]["bills"][0, 0, 0]) - 1.0) < 1e-6
+    np.testing.assert_allclose(column(found, "blood", "lost"), np.zeros(8), atol=1e-6)
+
+
 def test_an_organ_uses_a_share_of_its_energy():
     """σ(0) = 1/2 of 0.8, and bills what it used."""
     ask = lambda t, p, s: ({"limb": Target(tf.zeros([1, 1]), tf.ones([1], tf.bool))}, s)

@@ -19,6 +19,14 @@ SPACES = {
     "one_choice": Bounded([], tf.int32, 0, 0),
     "multi_discrete": Bounded([3], tf.int64, [0, 1, -1], [1, 3, 2]),
     "multi_discrete_matrix": Bounded([2, 2], tf.int32, 0, [[1, 2], [3, 1]]),
+    **{
+        f"discrete_{dtype.name}": Bounded([], dtype, -3 if dtype.min else 5, 9)
+        for dtype in (tf.int8, tf.uint8, tf.int16, tf.uint16, tf.uint32, tf.uint64)
+    },
+    "discrete_wider_than_its_int8": Bounded([], tf.int8, -100, 100),
+    "multi_discrete_wider_than_its_int8": Bounded([2], tf.int8, [-100, 0], [100, 1]),
+    "multi_discrete_uint16": Bounded([2], tf.uint16, [3, 65533], [4, 65535]),
+    "multi_discrete_uint64": Bounded([2], tf.uint64, 0, [1, 2]),
     "multi_binary": Bounded([3], tf.int8, 0, 1),
     "boolean": tf.TensorSpec([], tf.bool),
     "box": Bounded([2], tf.float32, [-2, 1], [2, 5]),
@@ -39,7 +47,7 @@ def random_values(spec, count: int, seed: int = 0) -> np.ndarray:
         return rng.integers(0, 2, [count, *spec.shape]).astype(bool)
     low, high = (np.broadcast_to(x, spec.shape) for x in (spec.minimum, spec.maximum))
     if spec.dtype.is_integer:
-        return rng.integers(low, high + 1, [count, *spec.shape]).astype(spec.dtype.as_numpy_dtype)
+        return rng.integers(np.int64(low), np.int64(high) + 1, [count, *spec.shape]).astype(spec.dtype.as_numpy_dtype)
     values = rng.uniform(low, high, [count, *spec.shape]).astype(spec.dtype.as_numpy_dtype)
     values[0], values[1] = low, high
     return values
@@ -128,7 +136,7 @@ def test_candidates_are_distinct_legal_codes(kind, count):
     if "discrete" == kind or (not node.spec.dtype.is_floating and total <= count):
         assert len(np.unique(found[0], axis=0)) == found.shape[1] == total
     else:
-        assert found.shape[1] == count or kind in ("discrete_from_minus_2", "one_choice")
+        assert found.shape[1] == count or kind.startswith(("discrete_", "one_choice"))
 
 
 @pytest.mark.parametrize("kind", SPACES)

@@ -81,7 +81,21 @@ def test_running_normalisation_is_numpys():
     assert not node.learned()
 
 
-def test_replicas_share_the_statistics():
+@pytest.mark.parametrize("mean", [0.0, 1e3, 1e5])
+def test_running_variance_survives_a_large_mean(mean):
+    """numpy's in float64, after one batch and after many of several sizes; E[x²] - E[x]² leaves noise of mean²."""
+    node = gym.BoxNode(tf.TensorSpec([1], tf.float32), normalize="running")
+    rng = np.random.default_rng(0)
+    frames = (mean + rng.normal(size=[256 * 40, 1])).astype(np.float32)
+    for end, start in ((256, 0), (260, 256), (3000, 260), (len(frames), 3000)):
+        learn(node, tf.constant(frames[None, start:end]))
+        so_far = frames[:end].astype(np.float64)
+        np.testing.assert_allclose(node.normaliser.mean, so_far.mean(0), rtol=1e-6, atol=1e-5)
+        np.testing.assert_allclose(node.normaliser.variance, so_far.var(0), rtol=1e-3)
+
+
+@pytest.mark.parametrize("mean", [0.0, 1e5])
+def test_replicas_share_the_statistics(mean):
     """Two replicas with half a batch each end where one with the whole ends."""
     cpus = tf.config.list_physical_devices("CPU")
     try:
@@ -93,7 +107,7 @@ def test_replicas_share_the_statistics():
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     with strategy.scope():
         node = gym.BoxNode(tf.TensorSpec([1], tf.float32), normalize="running")
-    frames = np.array([[1.0], [2.0], [30.0], [40.0]], np.float32).reshape(2, 2, 1)
+    frames = mean + np.array([[1.0], [2.0], [30.0], [40.0]], np.float32).reshape(2, 2, 1)
     shares = strategy.experimental_distribute_values_from_function(
         lambda c: tf.constant(frames[c.replica_id_in_sync_group][None])
     )

@@ -26,8 +26,9 @@ class BodySettings:
       usefulness: `[E, I]`, what is eaten to blood; None for the identity.
       act: Price of acting, `[control_size, E]` or one number; None for no bill.
       think: Price of each of the PredNode's ticks, of each component; 0 for no bill.
-      exposure: Key of an observation leaf whose positive part is billed (cold, say), or None.
-      exposure_price: Of each component, for a unit of exposure.
+      exposure: Key of an observation leaf (cold, say) whose sensor's signal is billed where it is
+        above 0, or None.
+      exposure_price: Of each component, for a unit of that signal.
       form: What is felt: `drive_reduction` or `negative_cost`, see `DriveSensor`.
       weight: Of the drive in what is felt.
       task: Weight of the environment's reward in it.

@@ -25,7 +25,8 @@ class DriveSensor(InfoNode):
     ```
 
     The balance counts what the body has already used and not yet paid, so that a move is felt
-    when it was made. At an episode's first step there is no move: the value is 0. It says the
+    when it was made; but for what is billed by signal, such as exposure, which is sensed before it
+    is billed, and felt a tick after the move. At an episode's first step there is no move: the value is 0. It says the
     value, and costs nothing: the storages cost their drives themselves.
 
     ```

@@ -71,9 +71,7 @@ class EnergyStorage(Organ):
 
     def _bill(self, state: State, unpaid: tf.Tensor) -> tf.Tensor:
         del unpaid  # It asks anew at each tick for what it lacks then.
-        net = state["energy"] - state["debt"]
-        wanted = tf.constant(self.set_point) + self._decode(state["activity"])
-        return self._ask(rules.storage_target(net, self._asked(state), wanted, tf.constant(self.capacity)))
+        return self._ask(self._lacking(state, tf.constant(self.set_point) + self._decode(state["activity"])))
 
     def _encode(self, target: tf.Tensor) -> tf.Tensor:
         return tf.clip_by_value(2.0 * target / tf.constant(self.capacity) - 1.0, -1.0, 1.0)

@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from infonodes.info_nodes.organs.organ import Organ
 from infonodes.info_nodes.organs.organ_settings import OrganSettings, Vector, vector
-from infonodes.rules import energy as rules
 from infonodes.types import GraphError, State
 
 
@@ -54,9 +53,7 @@ class Carrier(Organ):
 
     def _bill(self, state: State, unpaid: tf.Tensor) -> tf.Tensor:
         del unpaid  # It asks anew at each tick for what its clients lack then.
-        net = state["energy"] - state["debt"]
-        capacity = tf.constant(self.capacity)
-        lacking = rules.storage_target(net, self._asked(state), tf.zeros_like(net), capacity)
+        lacking = self._lacking(state, tf.zeros_like(state["energy"]))
         # Fully open is all of the flow, not σ of the greatest logit.
         opened = tf.where(state["activity"] >= 1.0, 1.0, tf.sigmoid(self._decode(state["activity"])))
         return tf.clip_by_value(self._ask(opened * lacking), 0.0, tf.constant(self.flow))

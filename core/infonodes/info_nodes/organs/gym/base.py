@@ -185,6 +185,17 @@ class GymSpaceNode(InfoNode):
         """Returns `[..., elements]` as `[..., *leaf shape]`."""
         return reshape_tail(flat, self.spec.shape.as_list())
 
+    def _counted(self, target: tf.Tensor) -> tf.Tensor:
+        """Returns integers `[..., *leaf shape]` counted from their least value, int64.
+
+        In int64, since the distance of two of an int8 need not be one.
+        """
+        return tf.cast(target, tf.int64) - tf.constant(self.low.astype(np.int64))
+
+    def _uncounted(self, count: tf.Tensor) -> tf.Tensor:
+        """Returns the leaf's values of what is counted from the least, int64 `[..., *leaf shape]`."""
+        return tf.cast(count + tf.constant(self.low.astype(np.int64)), self.spec.dtype)
+
     def _clip(self, value: tf.Tensor) -> tf.Tensor:
         """Returns `[..., *leaf shape]` within the leaf's bounds."""
         dtype = self.spec.dtype

@@ -34,11 +34,10 @@ class DiscreteNode(GymSpaceNode):
         super().__init__(spec, type, key, name, self._count, blocks=(self._count,))
 
     def _encode(self, target: tf.Tensor) -> tf.Tensor:
-        return tf.one_hot(target - tf.cast(self.low, target.dtype), self._count)
+        return tf.one_hot(self._counted(target), self._count)
 
     def _decode(self, control: tf.Tensor) -> tf.Tensor:
-        choice = tf.argmax(control, axis=-1, output_type=tf.int32)
-        return tf.cast(choice, self.spec.dtype) + tf.cast(self.low, self.spec.dtype)
+        return self._uncounted(tf.argmax(control, axis=-1))
 
     def _sample(self, outer: list, seed: tf.Tensor) -> tf.Tensor:
         choice = tf.random.stateless_uniform(outer, seed, 0, self._count, tf.int32)

@@ -38,13 +38,13 @@ class MultiDiscreteNode(GymSpaceNode):
         super().__init__(spec, type, key, name, sum(self._counts), blocks=self._counts)
 
     def _encode(self, target: tf.Tensor) -> tf.Tensor:
-        codes = tf.unstack(self._flat(target - tf.cast(self.low, target.dtype)), axis=-1)
+        codes = tf.unstack(self._flat(self._counted(target)), axis=-1)
         return tf.concat([tf.one_hot(c, n) for c, n in zip(codes, self._counts)], axis=-1)
 
     def _decode(self, control: tf.Tensor) -> tf.Tensor:
         parts = tf.split(control, self._counts, axis=-1)
-        codes = tf.stack([tf.argmax(p, axis=-1, output_type=tf.int32) for p in parts], axis=-1)
-        return self._unflat(tf.cast(codes, self.spec.dtype)) + tf.cast(self.low, self.spec.dtype)
+        codes = tf.stack([tf.argmax(p, axis=-1) for p in parts], axis=-1)
+        return self._uncounted(self._unflat(codes))
 
     def _sample(self, outer: list, seed: tf.Tensor) -> tf.Tensor:
         counts = np.asarray(self._counts, np.float32)

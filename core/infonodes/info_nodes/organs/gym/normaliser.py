@@ -12,15 +12,17 @@ _LARGEST = 1e15
 class RunningNormaliser(tf.Module):
     """Shifts and scales to mean 0 and variance 1 over all frames it was shown.
 
-    `d` the distance from the old mean, `w = n / (count + n)`:
+    `d` the distance from the old mean, `w = n / (count + n)`, the variance about the new mean:
 
     ```
-    mean'     = mean + w E[d]
-    variance' = (1 - w) variance + w E[d²] − (mean' − mean)²
+    shift     = w E[d]
+    mean'     = mean + shift
+    variance' = (1 - w) (variance + shift²) + w (Var[d] + (E[d] − shift)²)
     ```
 
-    Under a distribution strategy the replicas' values are averaged at each assignment, and
-    since the shift is read back after the first, the result is that of the joined batch.
+    Nothing is subtracted from a square, so that a spread far smaller than the mean is kept. Under
+    a distribution strategy the replicas' values are averaged at each assignment, and since the
+    shift is read back after the first, the result is that of the joined batch.
 
     Attributes:
       mean: `[S]`, 0 before any update.
@@ -55,12 +57,11 @@ class RunningNormaliser(tf.Module):
         w = n / tf.maximum(self.count + n, 1.0)
         old = self.mean.read_value()
         d = x - old
-        first, second = tf.reduce_mean(d, axis=0), tf.reduce_mean(d**2, axis=0)
-        variance = (1.0 - w) * self.variance + w * second
+        first = tf.reduce_mean(d, axis=0)
+        spread = tf.reduce_mean((d - first) ** 2, axis=0)
         self.mean.assign(old + w * first)
         shift = self.mean.read_value() - old
-        # One replica's share may be negative; only their mean is a variance, so no clamp here.
-        self.variance.assign(variance - shift**2)
+        self.variance.assign((1.0 - w) * (self.variance + shift**2) + w * (spread + (first - shift) ** 2))
         self.count.assign(tf.minimum(self.count + n, _MEMORY))
 
 

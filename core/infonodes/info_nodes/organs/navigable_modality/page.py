@@ -25,7 +25,7 @@ class PageSettings:
 
     Attributes:
       window: Places along each axis; `()` for the largest window, as long along each axis in
-        proportion, that covers at most `share` of the data.
+        proportion, that covers at most `share` of the data; of an image at least 2 by 2.
       share: See `window`, in (0, 1].
       max_speed: Places a tick; 0 for the window's longest side.
       n_coef_navigators: Coefficients an axis.
@@ -70,7 +70,8 @@ def page(name: str, spec: tf.TensorSpec, source: str, settings: PageSettings = P
             f"node {name!r}: window={settings.window!r}, expected {len(bounds)} numbers, one an axis of the leaf "
             f"{source!r} of shape {shape}; () takes the largest that covers share={settings.share} of it"
         )
-    window = settings.window or tuple(max(1, int(b * settings.share ** (1.0 / len(bounds)))) for b in bounds)
+    least, side = min(len(bounds), 2), settings.share ** (1.0 / len(bounds))  # A single pixel has no texture.
+    window = settings.window or tuple(min(b, max(least, int(b * side))) for b in bounds)
     speed = settings.max_speed or float(max(window))
     shared: dict[str, Any] = dict(moves=settings.moves, ratio=settings.ratio, dtype=spec.dtype)
     sees = lambda *fns: WorkspaceSettings(source=source, load="every", perception_fns=fns)

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Mapping, Optional
 
+import numpy as np
 import tensorflow as tf
 
 from infonodes.info_nodes.info_node import SCALAR, InfoNode
@@ -125,7 +126,8 @@ class DataNode(SubNode):
           codec: Actuator whose values are writes; None for a workspace that is read only.
 
         Raises:
-          GraphError: if a perception function does not return one row of features a row.
+          GraphError: if a perception function does not return one row of features a row, or
+            makes no finite numbers of a window of zeros.
         """
         self._perceive_fns = workspace.settings.perception_fns
         blank = tf.zeros([2, *workspace.window_spec.shape])
@@ -135,6 +137,11 @@ class DataNode(SubNode):
                 raise GraphError(
                     f"node {workspace.name!r}: perception_fns[{i}] made {found.dtype.name} {found.shape} of a window "
                     f"{blank.shape}; expected float32 [B, S]"
+                )
+            if not np.all(np.isfinite(found)):
+                raise GraphError(
+                    f"node {workspace.name!r}: perception_fns[{i}] made numbers that are not finite of a window of "
+                    f"zeros {blank.shape}; take a larger window, or another function"
                 )
         super().__init__(workspace, "write", "data", self._features(blank).shape[1], codec)
 
