@@ -18,7 +18,7 @@ TF_FAMILY = [
     "ml-dtypes==0.3.2",
     "tensorboard==2.15.2",
 ]
-PLOTS = ["matplotlib>=3.7,<4", "pandas<3", "rliable==1.2.0"]  # rliable breaks on pandas 3
+PLOTS = ["matplotlib>=3.7,<4", "scipy>=1.11,<2"]
 # 1.0 is the first that starts a row's next episode at the step after its last, in all releases the same way.
 GYMNASIUM = ["gymnasium>=1.0,<2"]
 GRAPHS = ["networkx>=3.1,<4"]  # 3.2.1 is the last for Python 3.9; DiGraph is the same in all of them
@@ -48,12 +48,12 @@ setup(
         "atari": ["ale-py==0.12.1", "opencv-python-headless==4.11.0.86"],
         "dm": ["dm-control==1.0.50", "mujoco==3.17.0"],  # mujoco 4 breaks dm_control 1.0.50
         # bsuite imports scikit-image, and plotnine for its scores; later ones want a newer pandas or numpy.
-        "bsuite": ["bsuite==0.3.6", "scikit-image<0.26", "plotnine<0.15"],
+        "bsuite": ["bsuite==0.3.6", "scikit-image<0.26", "plotnine<0.15", "pandas<3"],
         "minatar": ["MinAtar==1.0.15"],
         "graphs": GRAPHS,
         "gymnasium": GYMNASIUM,
         "peers": ["neat-python==2.0.0"],  # what experiments compare with; the package never imports it
-        "docs": ["sphinx==8.2.3"],
+        "docs": ["sphinx>=7.4,<9"],
         "dev": [*DEV, *PLOTS, *GRAPHS, *GYMNASIUM],
     },
 )

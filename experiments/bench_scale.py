@@ -25,6 +25,8 @@ from experiments.errors import RunError
 from experiments.process_figures import open_files, rss_mb, threads
 from experiments.run_config import RunConfig
 
+flags.declare_key_flag("give_up_s")
+flags.declare_key_flag("expose_replay")
 _COLLECTORS = flags.DEFINE_list("collectors", ["1", "2", "4"], "How many, in turn.")
 _SECONDS = flags.DEFINE_float("seconds", 60.0, "How long each is measured.")
 _WARMUP_S = flags.DEFINE_float("warmup_s", 15.0, "What comes before, once all roles get on.")

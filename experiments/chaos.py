@@ -30,6 +30,9 @@ from experiments.errors import RunError
 from experiments.run_config import RunConfig
 from infonodes.replay.serving import read_manifest
 
+flags.declare_key_flag("root_dir")
+flags.declare_key_flag("give_up_s")
+flags.declare_key_flag("expose_replay")
 _KILL = flags.DEFINE_string("kill", "server", "The role: server, learn, or collect-N.")
 _N = flags.DEFINE_integer("n", 3, "How often.")
 _DOWN = flags.DEFINE_list("down", ["3", "20"], "Seconds until it is started again, in turn.")

@@ -21,8 +21,10 @@ import numpy as np
 import tqdm
 from absl import app
 
-from experiments import results, sweep_flags
+from experiments import command_line, results, sweep_flags
 from experiments.forage_training import ForageRun
+
+sweep_flags.adopt("seeds", "steps", "workers", "only")
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "random": {"agent": "random"},
@@ -101,7 +103,7 @@ def report(found: dict[str, dict[int, dict[str, Any]]]) -> str:
     lines = [
         "# forage\n",
         f"Ticks lived, and what acting cost by the price list: means of the last {results.LAST} greedy evaluations of "
-        "each seed; interquartile mean over seeds with its 95 % bootstrap interval.\n",
+        f"each seed; interquartile mean over seeds with {results.INTERVAL}.\n",
         "| variant | life | 95 % interval | worst seed | seeds | " + " | ".join(FIGURES).replace("_", " ") + " |",
         "| --- " * (5 + len(FIGURES)) + "|",
     ]
@@ -142,7 +144,7 @@ def bars(found: dict[str, dict[int, dict[str, Any]]]) -> list[str]:
 
 def main(argv: list) -> None:
     """Runs what is missing, prints the figures, and exits with 1 on a miss."""
-    del argv
+    command_line.check(argv)
     os.makedirs(os.path.join(HOME, "cells"), exist_ok=True)
     runs = build()
     with concurrent.futures.ThreadPoolExecutor(sweep_flags.WORKERS.value) as pool:

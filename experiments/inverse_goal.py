@@ -18,7 +18,7 @@ from absl import app, flags
 from tf_agents.environments import tf_py_environment
 from tf_agents.policies import py_tf_eager_policy
 
-from experiments import results, sweep_flags
+from experiments import command_line, results, sweep_flags
 from experiments.collecting import Collector, Updater, random_policy
 from infonodes.agent import InfoNodeAgent
 from infonodes.environments import probes
@@ -29,6 +29,7 @@ from infonodes.replay import CostPrioritizedReplay
 from infonodes.types import Target
 
 _FORM = flags.DEFINE_enum("f_act", "inverse", ("inverse", "search", "gradient"), "Form of f_act.")
+sweep_flags.adopt("seeds", "steps")
 BAR, EPISODES, WINDOW, STEPS = 0.10, 60, 6, 10_000
 
 
@@ -102,7 +103,7 @@ def run(seed: int, steps: int) -> tuple[float, float]:
 
 def main(argv: list) -> None:
     """Prints and writes the table; exits with 1 on a miss."""
-    del argv
+    command_line.check(argv)
     seeds = range(sweep_flags.SEEDS.value or 5)
     rows = [(seed, *run(seed, sweep_flags.STEPS.value or STEPS)) for seed in seeds]
     middle = results.iqm(np.array([after for *_, after in rows]))

@@ -9,22 +9,33 @@ import os
 
 from absl import app
 
-from experiments import results, sweep, sweep_flags
+from experiments import command_line, results, sweep, sweep_flags
 from experiments.errors import RunError
 from experiments.learning_tasks import TASKS
 
+sweep_flags.adopt("seeds", "steps", "workers", "task")
+
 
 def build() -> sweep.Sweep:
-    """Returns the sweep that the flags ask for."""
-    name, steps = sweep_flags.task(TASKS, "cartpole"), sweep_flags.STEPS.value
+    """Returns the sweep that the flags ask for.
+
+    Raises:
+      RunError: for fewer steps or seeds than the bars are of.
+    """
+    name = sweep_flags.task(TASKS, "cartpole")
     task = TASKS[name]
-    base = task.base if steps is None else dataclasses.replace(task.base, steps=steps)
-    return sweep.Sweep(name, base, task.variants, range(sweep_flags.SEEDS.value or task.seeds))
+    steps, seeds = sweep_flags.STEPS.value or task.base.steps, sweep_flags.SEEDS.value or task.seeds
+    if steps < task.base.steps or seeds < task.seeds:
+        raise RunError(
+            f"--steps={steps} --seeds={seeds}: the bars of {name} are of {task.base.steps} steps and {task.seeds} "
+            "seeds; ask for no fewer, or try one run by experiments.train"
+        )
+    return sweep.Sweep(name, dataclasses.replace(task.base, steps=steps), task.variants, range(seeds))
 
 
 def main(argv: list) -> None:
     """Runs what is missing, prints the figures, and exits with 1 on a miss."""
-    del argv
+    command_line.check(argv)
     try:
         asked = build()
         task = TASKS[asked.name]

@@ -20,7 +20,7 @@ import numpy as np
 import tqdm
 from absl import app, flags
 
-from experiments import reading_plots, sweep_flags
+from experiments import command_line, reading_plots, sweep_flags
 from experiments.errors import RunError
 from experiments.reading_loop import Run
 from experiments.reading_tasks import CONFIGS, VARIANTS, ReadingConfig
@@ -28,6 +28,7 @@ from experiments.whole_files import write_json
 
 _ROUNDS = flags.DEFINE_integer("rounds", None, "Rounds a cell; the task's own number by default.")
 _VARIANTS = flags.DEFINE_list("variants", list(VARIANTS), "Which readers.")
+sweep_flags.adopt("seeds", "task")
 BAR, SHARE, SEEDS = 0.90, 0.05, 3
 
 
@@ -108,7 +109,8 @@ def table(task: str, cells: list[dict[str, Any]]) -> tuple[str, bool]:
         f"Share of 256 episodes answered right at the bell, each seed's last evaluation. The window covers "
         f"{share:.1%} of the data. A guess is right in {guess:.0%}; the readers may be silent, which counts as not "
         f"right: the column *guessing* is the share right if each silence were a guess. Return: ticks with the right "
-        f"answer less those with a wrong one.\n",
+        f"answer less those with a wrong one. Bound: the best return of a reader that must have the answer's middle in "
+        f"its window; one that knows a tone or a mark by its edge may exceed it.\n",
         "| reader | seeds | right, by seed | mean | worst | guessing | return | bound | env steps | seconds a cell |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
@@ -152,7 +154,7 @@ def raw(cells: list[dict[str, Any]]) -> str:
 
 def main(argv: list) -> None:
     """Runs what is missing, writes the page, and exits with 1 on a miss."""
-    del argv
+    command_line.check(argv)
     task = sweep_flags.task(CONFIGS, "read_text")
     home, docs = os.path.join("runs", "reading", task), os.path.join("docs", "results", "reading")
     os.makedirs(home, exist_ok=True)

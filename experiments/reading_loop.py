@@ -57,7 +57,8 @@ class Score:
       right: Share of episodes answered right at the bell.
       silent: Share of episodes not answered.
       mean_return: Mean ticks with the right answer less those with a wrong one.
-      bound: The mean return that no reader exceeds but by luck.
+      bound: The best mean return of a reader that must have the answer's middle in its window; one
+        that knows a tone or a mark by its edge may exceed it.
     """
 
     steps: int

@@ -15,6 +15,8 @@ _RESAMPLES = 5000
 
 # Evaluations at an end of training that count as the final return.
 LAST = 3
+# What a table says of its intervals. Of four seeds, the middle half of 5 % of the draws is the worst one alone.
+INTERVAL = "its 95 % bootstrap interval (of fewer than five seeds, their range)"
 
 Runs = Mapping[int, list[tuple[int, float]]]  # (step, mean return) of the evaluations, by seed.
 
@@ -94,8 +96,8 @@ def table(name: str, summaries: Mapping[str, Summary], bar: Optional[float]) -> 
     """Returns a Markdown table of the variants, and pass or miss where there is a bar."""
     lines = [
         f"# {name}\n",
-        f"Greedy return, mean of the last {LAST} evaluations of each seed; interquartile mean over seeds with its "
-        "95 % bootstrap interval.\n",
+        f"Greedy return, mean of the last {LAST} evaluations of each seed; interquartile mean over seeds with "
+        f"{INTERVAL}.\n",
         "| variant | final return | 95 % interval | worst seed | seeds |" + (" bar |" if bar is not None else ""),
         "| --- | --- | --- | --- | --- |" + (" --- |" if bar is not None else ""),
     ]

@@ -1,7 +1,9 @@
 """A run's folder: what was asked, with which versions, and what came of it."""
 from __future__ import annotations
 
+import contextlib
 import csv
+import fcntl
 import importlib.metadata
 import json
 import os
@@ -10,7 +12,7 @@ import re
 import subprocess
 import sys
 import time
-from typing import Any, Optional
+from typing import Any, Iterator, Optional
 
 from experiments import whole_files
 from experiments.errors import RunError
@@ -35,6 +37,7 @@ class RunFolder:
     metrics.csv      a line an evaluation (its mean return) and an episode
     checkpoints/     all that it goes on from  tensorboard/     the same curves as events
     result.json      the evaluations         learning_curve.png, graph.png, graph.mmd
+    lock             the process that works on it
     ```
 
     Attributes:
@@ -81,6 +84,30 @@ class RunFolder:
         if not os.path.exists(folder.file("versions.json")):  # It was killed in between.
             folder.write_json("versions.json", versions())
         return folder
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """While entered, no other process may enter; a lock dies with its process.
+
+        Raises:
+          RunError: if another process has it, telling which.
+        """
+        with open(self.file("lock"), "a+", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                file.seek(0)
+                raise RunError(
+                    f"run folder {self.path!r}: process {file.read().strip() or 'unknown'} works on it; stop that one "
+                    "first, or choose another folder"
+                ) from error
+            file.truncate(0)
+            file.write(f"{os.getpid()} on {platform.node()}")
+            file.flush()
+            try:
+                yield
+            finally:
+                fcntl.flock(file, fcntl.LOCK_UN)  # Of forked children too.
 
     def config(self) -> RunConfig:
         """Returns what was asked."""

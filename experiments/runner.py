@@ -66,13 +66,15 @@ def train(config: RunConfig, make_env: Optional[MakeEnv] = None, progress: bool 
       progress: Whether to show a progress bar.
 
     Raises:
-      RunError: if the config, the folder or the environment does not fit.
+      RunError: if the config, the folder or the environment does not fit, or another process works on the folder.
       RunStopped: by SIGTERM or SIGINT, once a checkpoint was written.
       CheckpointFault: if a checkpoint could not be written.
     """
     make_env = make_env or (lambda: tasks.load(config.env))
     make_env()  # Fails here, before there is a folder.
-    return _Run(config, RunFolder.create(config), make_env, progress).go(resumed=False)
+    folder = RunFolder.create(config)
+    with folder.locked():
+        return _Run(config, folder, make_env, progress).go(resumed=False)
 
 
 def resume(
@@ -92,7 +94,7 @@ def resume(
       progress: As for `train`.
 
     Raises:
-      RunError: if there is nothing to go on from.
+      RunError: if there is nothing to go on from, or another process works on the folder.
       RunStopped: by SIGTERM or SIGINT, once a checkpoint was written.
       CheckpointFault: if no checkpoint is sound, or they are of another run.
     """
@@ -100,8 +102,9 @@ def resume(
     config = dataclasses.replace(opened.config(), out=opened.path)
     if steps is not None:
         config = dataclasses.replace(config, steps=steps)
-    run = _Run(config, opened, make_env or (lambda: tasks.load(config.env)), progress)
-    return run.go(resumed=True)
+    with opened.locked():
+        run = _Run(config, opened, make_env or (lambda: tasks.load(config.env)), progress)
+        return run.go(resumed=True)
 
 
 def train_or_resume(config: RunConfig, make_env: Optional[MakeEnv] = None, progress: bool = True) -> RunResult:
@@ -114,7 +117,8 @@ def train_or_resume(config: RunConfig, make_env: Optional[MakeEnv] = None, progr
       progress: As for `train`.
 
     Raises:
-      RunError: if the run in `out` was begun with another config, listing the differences.
+      RunError: if the run in `out` was begun with another config, listing the differences; or another process works
+        on it.
       RunStopped: as for `resume`.
       CheckpointFault: as for `resume`.
     """
@@ -128,8 +132,9 @@ def train_or_resume(config: RunConfig, make_env: Optional[MakeEnv] = None, progr
     if differ:
         raise RunError(f"run folder {config.out!r}: it is of another run; {'; '.join(differ)}; choose another --out")
     config = dataclasses.replace(config, out=opened.path)
-    run = _Run(config, opened, make_env or (lambda: tasks.load(config.env)), progress)
-    return run.go(resumed=True, or_anew=True)
+    with opened.locked():
+        run = _Run(config, opened, make_env or (lambda: tasks.load(config.env)), progress)
+        return run.go(resumed=True, or_anew=True)
 
 
 class _Stop(Exception):

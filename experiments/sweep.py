@@ -6,14 +6,17 @@ The results go to docs/results/<name>/: raw.csv, table.md, curves.png.
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import functools
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
-from typing import Any, Callable, Mapping, Optional, Sequence
+from typing import Any, Callable, Iterator, Mapping, Optional, Sequence
 
 from experiments import results
 from experiments.errors import RunError
@@ -21,6 +24,50 @@ from experiments.run_config import RunConfig, with_overrides
 
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
 _LOG_LINES = 15
+# What a cell that is told to end may still take.
+_GRACE_S = 10.0
+
+
+class _Processes:
+    """The cells' processes that run now; after `stop`, none starts until `allow`."""
+
+    def __init__(self) -> None:
+        self._lock, self._running, self._stopped = threading.Lock(), set[subprocess.Popen](), False
+
+    def allow(self) -> None:
+        self._stopped = False
+
+    def run(self, command: Sequence[str], deadline_s: float, **arguments: Any) -> Optional[int]:
+        """Returns the exit status, or None if it took too long and was killed."""
+        with self._lock:
+            if self._stopped:
+                return -signal.SIGTERM
+            process = subprocess.Popen(command, **arguments)
+            self._running.add(process)
+        try:
+            return process.wait(deadline_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            return None
+        finally:
+            self._running.discard(process)
+
+    def stop(self) -> None:
+        """Ends those that run."""
+        with self._lock:
+            self._stopped, running = True, list(self._running)
+        for process in running:
+            process.terminate()
+        end = time.monotonic() + _GRACE_S
+        for process in running:
+            try:
+                process.wait(max(end - time.monotonic(), 0.0))
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+_processes = _Processes()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +134,7 @@ def run(
 def run_missing(
     home: str, cells: Mapping[str, Any], run_one: Callable[..., Optional[str]], workers: int
 ) -> dict[str, str]:
-    """Runs the cells that are not there.
+    """Runs the cells that are not there; SIGINT and SIGTERM end those that run, and no other is begun.
 
     Args:
       home: Folder with the results, under cells/, and the logs.
@@ -105,14 +152,40 @@ def run_missing(
     missing = [name for name, config in cells.items() if not _is_done(cell_path(home, name), config)]
     print(f"{os.path.basename(home)}: {len(cells)} cells, {len(cells) - len(missing)} done before", flush=True)
     failures = {}
-    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        jobs = {pool.submit(run_one, home, name, cells[name]): name for name in missing}
-        for job in concurrent.futures.as_completed(jobs):
-            name, failure = jobs[job], job.result()
-            print(f"  {name}: {failure.splitlines()[0] if failure else 'done'}", flush=True)
-            if failure:
-                failures[name] = failure
+    _processes.allow()
+    pool = concurrent.futures.ThreadPoolExecutor(workers)
+    try:
+        with _sigterm_raises():
+            jobs = {pool.submit(run_one, home, name, cells[name]): name for name in missing}
+            for job in concurrent.futures.as_completed(jobs):
+                name, failure = jobs[job], job.result()
+                print(f"  {name}: {failure.splitlines()[0] if failure else 'done'}", flush=True)
+                if failure:
+                    failures[name] = failure
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        _processes.stop()
+        raise
+    pool.shutdown()
     return failures
+
+
+@contextlib.contextmanager
+def _sigterm_raises() -> Iterator[None]:
+    """Has SIGTERM end this process as Python's exit does, as SIGINT already does; in the main thread only."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(number: int, frame: Any) -> None:
+        del frame
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def read(sweep: Sweep, runs: str = "runs") -> dict[str, dict[int, list[tuple[int, float]]]]:
@@ -159,10 +232,9 @@ def run_process(command: Sequence[str], log_path: str, deadline_s: float) -> Opt
     env = {**os.environ, **dict.fromkeys(_THREADS, "1"), "TF_CPP_MIN_LOG_LEVEL": "3"}
     here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     with open(log_path, "w+", encoding="utf-8") as log:
-        try:
-            done = subprocess.run(command, env=env, cwd=here, stdout=log, stderr=log, timeout=deadline_s, check=False)
-        except subprocess.TimeoutExpired:
+        status = _processes.run(command, deadline_s, env=env, cwd=here, stdout=log, stderr=log)
+        if status is None:
             return f"took more than {deadline_s:g} s and was killed; raise cell_deadline_s, or ask for fewer steps"
         log.seek(0)
         tail = "".join(log.readlines()[-_LOG_LINES:])
-    return None if done.returncode == 0 else f"exit status {done.returncode}; {log.name} ends with\n{tail}"
+    return None if status == 0 else f"exit status {status}; {log.name} ends with\n{tail}"

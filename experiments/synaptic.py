@@ -19,7 +19,7 @@ import tensorflow as tf
 import tqdm
 from absl import app, flags
 
-from experiments import in_graph, sweep_flags, synaptic_cells, synaptic_variants
+from experiments import command_line, in_graph, sweep_flags, synaptic_cells, synaptic_variants
 from experiments.errors import RunError
 from experiments.synaptic_variants import Variant
 from experiments.tf_tasks import TASKS, TfTask
@@ -33,6 +33,7 @@ from infonodes.info_nodes.synaptic_node import SynapticNode, SynapticSettings
 _RUNS = flags.DEFINE_string("runs", os.path.join("runs", "synaptic"), "Folder of the cells.")
 _DOCS = flags.DEFINE_string("docs", os.path.join("docs", "results", "synaptic"), "Folder of the tables.")
 _GROWTH = flags.DEFINE_string("growth", None, "A GIF file: film one seed that grows from nothing, and do no more.")
+sweep_flags.adopt("seeds", "task", "only")
 
 _RATE = 1e-3  # Of what is below a SynapticNode.
 
@@ -126,7 +127,7 @@ class Trial:
 
 def main(argv: list) -> None:
     """Runs what is missing, writes and prints the table."""
-    del argv
+    command_line.check(argv)
     name = sweep_flags.task(TASKS, "cartpole")
     task = TASKS[name]
     if _GROWTH.value:

@@ -21,12 +21,13 @@ import numpy as np
 import tqdm
 from absl import app, flags
 
-from experiments import sweep_flags, synaptic_cells
+from experiments import command_line, sweep_flags, synaptic_cells
 from experiments.synaptic_variants import Variant
 from experiments.tf_tasks import TASKS, TfTask
 
 _RUNS = flags.DEFINE_string("runs", os.path.join("runs", "synaptic"), "Folder of the cells.")
 _DOCS = flags.DEFINE_string("docs", os.path.join("docs", "results", "synaptic"), "Folder of the tables.")
+sweep_flags.adopt("seeds", "steps", "task")
 _STEPS = 100_000  # Environment steps at most.
 _BARS = {"cartpole": 475.0, "acrobot": -100.0, "mountain_car": -110.0}
 _EPISODES = 20
@@ -106,7 +107,7 @@ class Search:
 
 def main(argv: list) -> None:
     """Runs the seeds that are missing, writes and prints the table."""
-    del argv
+    command_line.check(argv)
     name, most = sweep_flags.task(TASKS, "cartpole"), sweep_flags.STEPS.value or _STEPS
     settings = {"peer": "neat-python 2.0", "steps": most}
     variant = Variant(settings, episodes=0, seeds=sweep_flags.SEEDS.value or 5)

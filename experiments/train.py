@@ -27,6 +27,7 @@ from absl import app, flags, logging
 from experiments import runner, settings
 from experiments.errors import RunError, RunStopped
 from experiments.run_config import REPLAY_KINDS, RunConfig, parse_overrides, with_overrides
+from experiments.run_folder import RunFolder
 from infonodes.checkpoints import CheckpointFault
 from infonodes.checkpoints.signals import EXIT_NOT_SAVED, EXIT_SAVED
 from infonodes.environments import guarded
@@ -97,7 +98,8 @@ def main(argv: list) -> None:
     try:
         if _GIN_FILE.value:
             gin.parse_config_file(_GIN_FILE.value)
-        if _REPLAY.value == "local":
+        kind = RunFolder.reopen(_RESUME.value).config().replay_kind if _RESUME.value else _REPLAY.value
+        if kind == "local":
             tf.config.experimental.enable_op_determinism()
         if _RESUME.value:
             result = runner.resume(_RESUME.value, _STEPS.value)

@@ -2,7 +2,7 @@
 
   python -m experiments.benchmarks --suite=short                    # a seed of 2 tasks, 3000 and 4000 steps
   python -m experiments.benchmarks --suite=all --seeds=5            # days of CPU; goes on where it was stopped
-  python -m experiments.benchmarks --suite=cartpole --agents=random,predictive,tfa_dqn
+  python -m experiments.benchmarks --suite=cartpole --agents=random,predictive,tfa_dqn --docs=runs/docs
   python -m experiments.benchmarks --suite=all --report             # only writes the tables
   python -m experiments.benchmarks --suite=cartpole --seeds=10 --restore  # adds seeds to the committed five
 
@@ -15,13 +15,14 @@ import dataclasses
 import functools
 import json
 import os
+import shutil
 import sys
 import time
 from typing import Optional
 
 from absl import app, flags
 
-from experiments import sweep, sweep_flags
+from experiments import command_line, sweep, sweep_flags
 from experiments.benchmarks import cells as cells_lib
 from experiments.benchmarks import raw_results, reports
 from experiments.benchmarks.cells import AGENTS, Cell
@@ -31,9 +32,12 @@ _AGENTS = flags.DEFINE_list("agents", None, "Agents to run; all that fit by defa
 _PEER = flags.DEFINE_string("peer_python", None, "A Python with Stable-Baselines3; without it, its cells are left out.")
 _DEADLINE = flags.DEFINE_float("cell_deadline_s", 4 * 3600.0, "A cell that takes longer is killed.")
 _REPORT = flags.DEFINE_boolean("report", False, "Only write the tables of the cells that are there.")
-_RESTORE = flags.DEFINE_boolean("restore", False, "Take runs whose raw CSVs are under --docs as finished.")
+_RESTORE = flags.DEFINE_boolean(
+    "restore", False, "Take runs whose raw CSVs are under --docs as finished; all of them stay in the table."
+)
 _RUNS = flags.DEFINE_string("runs", "runs", "Folder of the cells.")
 _DOCS = flags.DEFINE_string("docs", os.path.join("docs", "results", "benchmarks"), "Folder of the results.")
+sweep_flags.adopt("seeds", "steps", "workers")
 _SEEDS = {"short": 1}
 
 
@@ -49,30 +53,40 @@ def run_cell(home: str, name: str, cell: Cell, deadline_s: float, peer_python: O
 
 def main(argv: list) -> None:
     """Runs what is missing, writes the tables, and exits with 1 if cells failed."""
-    del argv
+    command_line.check(argv)
     seeds = range(sweep_flags.SEEDS.value or _SEEDS.get(_SUITE.value, 5))
     home = os.path.join(os.path.realpath(_RUNS.value), f"benchmarks-{_SUITE.value}")
     docs = os.path.join(_DOCS.value, _SUITE.value)
+    raw = os.path.join(docs, "raw")
     try:
-        asked = cells_lib.cells(_SUITE.value, seeds, _AGENTS.value, sweep_flags.STEPS.value)
+        shown = asked = cells_lib.cells(_SUITE.value, seeds, _AGENTS.value, sweep_flags.STEPS.value)
         if _RESTORE.value:
-            print(f"{len(raw_results.restore(os.path.join(docs, 'raw'), home, asked))} cells restored from {docs}")
-        failures = {} if _REPORT.value else _run_missing(home, asked)
+            names = {*asked, *raw_results.published(raw)}
+            shown = cells_lib.named(_SUITE.value, names, sweep_flags.STEPS.value)
+            print(f"{len(raw_results.restore(raw, home, shown))} cells restored from {docs}")
+        runnable = {} if _REPORT.value else _runnable(asked)
+        raw_results.refuse_loss(raw, {**reports.there(home, shown), **runnable})
+        run_one = functools.partial(run_cell, deadline_s=_DEADLINE.value, peer_python=_PEER.value)
+        failures = sweep.run_missing(home, runnable, run_one, sweep_flags.WORKERS.value) if runnable else {}
         for name, failure in failures.items():
             print(f"--- {name}: {failure}", file=sys.stderr)
-        print(reports.write(home, asked, docs))
+        print(reports.write(home, shown, docs))
     except ValueError as error:
         raise SystemExit(f"error: {error}") from error
     if failures:
         raise SystemExit(f"error: {len(failures)} cells failed; run it again to retry them")
 
 
-def _run_missing(home: str, asked: dict[str, Cell]) -> dict[str, str]:
+def _runnable(asked: dict[str, Cell]) -> dict[str, Cell]:
+    if _PEER.value and not shutil.which(_PEER.value):
+        raise ValueError(
+            f"--peer_python={_PEER.value!r}: no such program; docs/benchmarks.md says how to make an environment with "
+            "Stable-Baselines3"
+        )
     runnable = {name: c for name, c in asked.items() if AGENTS[c.agent][0] != "sb3" or _PEER.value}
     if len(runnable) < len(asked):
         print(f"{len(asked) - len(runnable)} cells of Stable-Baselines3 are left out: pass --peer_python")
-    run_one = functools.partial(run_cell, deadline_s=_DEADLINE.value, peer_python=_PEER.value)
-    return sweep.run_missing(home, runnable, run_one, sweep_flags.WORKERS.value)
+    return runnable
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Iterable, Optional, Sequence
+from typing import Any, Collection, Iterable, Optional, Sequence
 
 from experiments.benchmarks import worlds
 from experiments.benchmarks.tasks import TASKS, Task
@@ -150,3 +150,18 @@ def cells(
                 cell = Cell(task_name, agent, seed, total - total % every, every, task.eval_episodes)
                 found[f"{task_name}-{agent}-seed{seed}"] = cell
     return found
+
+
+def named(suite_name: str, names: Collection[str], steps: Optional[int] = None) -> dict[str, Cell]:
+    """Returns the cells of a suite that have these names, variants among them; other names are left out.
+
+    Args:
+      suite_name: See `suite`.
+      names: As `cells` gives them.
+      steps: See `cells`.
+
+    Raises:
+      ValueError: for an unknown suite.
+    """
+    seeds = sorted({int(name.rpartition("-seed")[2]) for name in names})
+    return {name: cell for name, cell in cells(suite_name, seeds, list(AGENTS), steps).items() if name in names}

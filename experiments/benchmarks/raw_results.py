@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from typing import Any, Mapping
 
 from experiments import sweep
@@ -11,6 +12,7 @@ from experiments.benchmarks.tasks import TASKS
 from experiments.whole_files import write_json
 
 _COLUMNS = ("step", "train_s", "episode", "return", "length")
+_NAME = re.compile(r"(.+-seed\d+)\.csv")
 
 
 def write(folder: str, name: str, run: Mapping[str, Any]) -> None:
@@ -28,6 +30,33 @@ def write(folder: str, name: str, run: Mapping[str, Any]) -> None:
             logged.writerows(run["bsuite"])
 
 
+def published(folder: str) -> list[str]:
+    """Returns the names of the runs whose evaluations are in `folder`."""
+    files = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    return [found[1] for found in map(_NAME.fullmatch, files) if found]
+
+
+def refuse_loss(folder: str, cells: Mapping[str, Cell]) -> None:
+    """Raises where a table of `cells` would leave out what is published.
+
+    Args:
+      folder: With what `write` wrote.
+      cells: Those the table is of.
+
+    Raises:
+      sweep.RunError: for a published run that is not among them, or had other steps or episodes.
+    """
+    for name in published(folder):
+        if name in cells:
+            _read_evaluations(_evaluations(folder, name), cells[name])
+    lost = [name for name in published(folder) if name not in cells]
+    if lost:
+        raise sweep.RunError(
+            f"{folder!r} has {len(lost)} runs that the new table would not have, such as {lost[0]!r}: pass --restore "
+            "to keep them (one of bsuite needs its NAME-bsuite.csv for that), or another --docs"
+        )
+
+
 def restore(folder: str, home: str, cells: Mapping[str, Cell]) -> list[str]:
     """Makes finished cells of the CSVs that are there.
 
@@ -36,7 +65,7 @@ def restore(folder: str, home: str, cells: Mapping[str, Cell]) -> list[str]:
     Args:
       folder: With what `write` wrote.
       home: Where cells are, see `sweep.run_missing`; those that are there stay.
-      cells: Those asked for.
+      cells: Those to look for.
 
     Returns:
       Names of the cells that were made.
@@ -75,6 +104,8 @@ def _rows(path: str) -> list[dict[str, str]]:
 def _read_evaluations(path: str, cell: Cell) -> list[dict[str, Any]]:
     found: dict[int, dict[str, Any]] = {}
     for row in _rows(path):
+        if int(row["step"]) == 0:  # Before any learning: older runs of synaptic were evaluated there too.
+            continue
         start = {"step": int(row["step"]), "train_s": float(row["train_s"]), "returns": [], "lengths": []}
         at = found.setdefault(int(row["step"]), start)
         at["returns"].append(float(row["return"]))
@@ -84,6 +115,6 @@ def _read_evaluations(path: str, cell: Cell) -> list[dict[str, Any]]:
     if got != expected:
         raise sweep.RunError(
             f"{path}: expected {cell.eval_episodes} episodes at each of {list(expected)} steps, got {got}; "
-            "ask for the steps it was run with, or remove it"
+            "ask for the steps it was run with, or pass another --docs"
         )
     return list(found.values())

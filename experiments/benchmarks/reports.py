@@ -1,6 +1,7 @@
 """From cells to tables, curves by steps and by wall-clock, and a CSV a seed."""
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from typing import Any, Mapping
@@ -18,23 +19,25 @@ def write(home: str, cells: Mapping[str, Cell], docs: str) -> str:
 
     Args:
       home: Where cells are, see `sweep.run_missing`.
-      cells: Those asked for; the table says how many of each are there.
+      cells: Those the table is of; it says how many of each are there.
       docs: Folder of the results.
 
     Returns:
       The table.
 
     Raises:
-      sweep.RunError: if no cell is there; a table that was is left as it is.
+      sweep.RunError: if no cell is there, or a published one would be left out; a table that was is left as it is.
     """
     found = read(home, cells)
     if not found:
         raise sweep.RunError(f"no finished cells of {sorted({c.task for c in cells.values()})} under {home!r}")
-    os.makedirs(os.path.join(docs, "raw"), exist_ok=True)
+    raw = os.path.join(docs, "raw")
+    raw_results.refuse_loss(raw, there(home, cells))
+    os.makedirs(raw, exist_ok=True)
     lines = [
         f"# Benchmarks: {os.path.basename(docs)}\n",
         f"Greedy return, mean of the last {results.LAST} evaluations of each seed; interquartile mean over seeds with "
-        "its 95 % bootstrap interval. Seconds: of acting and learning in a whole run, one thread, evaluation left out, "
+        f"{results.INTERVAL}. Seconds: of acting and learning in a whole run, one thread, evaluation left out, "
         "median over seeds. All agents play the same evaluation episodes at a seed.\n",
         "| task | env steps | agent | final return | 95 % interval | worst seed | seeds | seconds | bsuite |",
         "| --- " * 9 + "|",
@@ -47,14 +50,25 @@ def write(home: str, cells: Mapping[str, Cell], docs: str) -> str:
     return text
 
 
+def there(home: str, cells: Mapping[str, Cell]) -> dict[str, Cell]:
+    """Returns the cells that are finished."""
+    return {name: cell for name, cell in cells.items() if os.path.exists(sweep.cell_path(home, name))}
+
+
 def read(home: str, cells: Mapping[str, Cell]) -> dict[str, dict[str, dict[int, dict[str, Any]]]]:
-    """Returns the results that are there, by task, agent and seed."""
+    """Returns the results that are there, by task, agent and seed.
+
+    Raises:
+      sweep.RunError: if a cell was run with other settings.
+    """
     found: dict[str, dict[str, dict[int, dict[str, Any]]]] = {}
-    for name, cell in cells.items():
+    for name, cell in there(home, cells).items():
         path = sweep.cell_path(home, name)
-        if os.path.exists(path):
-            with open(path, encoding="utf-8") as file:
-                found.setdefault(cell.task, {}).setdefault(cell.agent, {})[cell.seed] = json.load(file)
+        with open(path, encoding="utf-8") as file:
+            run = json.load(file)
+        if dataclasses.replace(Cell(**run["config"]), out=None) != cell:
+            raise sweep.RunError(f"cell {path!r} was run with other settings; pass another --runs, or remove that file")
+        found.setdefault(cell.task, {}).setdefault(cell.agent, {})[cell.seed] = run
     return found
 
 

@@ -25,11 +25,14 @@ from infonodes.replay import ReplayFault, ReplayTimeout
 from infonodes.replay.base import Replay
 from infonodes.replay.weights import Published, WeightsChannel
 
+flags.adopt_module_key_flags(roles)
 _TASK = flags.DEFINE_integer("task", 0, "Number of this collector; part of its seed.")
 _PULL_EVERY_S = flags.DEFINE_float("pull_every_s", 0.05, "Time from one look for weights to the next.")
 # A collector that hears nothing for so long acts no more until it does.
 _DEAF_S = 5.0
 _AGES = 2000
+# How often an environment may fail to begin an episode after a fault, and the pause after each time.
+_BEGINNINGS, _PAUSE_S = 5, 1.0
 
 
 class Puller(threading.Thread):
@@ -128,14 +131,16 @@ class Collect:
             except ReplayTimeout as error:
                 if not self._ride_out(error):
                     break
-                collector = self._collector(random=random_moves > 0)
-                continue
             except guarded.EnvironmentFault as fault:
                 self._faults += 1
                 self._role.say(f"{fault}; starting a new episode")
-                collector = self._collector(random=random_moves > 0)
+            else:
+                self._count(ended)
                 continue
-            self._count(ended)
+            again = self._begin_again(random=random_moves > 0)
+            if again is None:
+                break
+            collector = again
         return self._close()
 
     # -- waiting -----------------------------------------------------------------------------
@@ -200,6 +205,24 @@ class Collect:
         collector = collecting.Collector(self._env, self._observers[0])
         collector.use(collecting.random_policy(self._agent) if random else self._agent.collect_policy)
         return collector
+
+    def _begin_again(self, random: bool) -> Optional[collecting.Collector]:
+        """Returns a collector at the beginning of an episode, or None if told to stop meanwhile.
+
+        Raises:
+          RuntimeError: if the environment fails each time; the process is then started anew.
+        """
+        for left in reversed(range(_BEGINNINGS)):
+            try:
+                return self._collector(random)
+            except guarded.EnvironmentFault as fault:
+                self._faults += 1
+                if not left:
+                    raise RuntimeError(f"the environment began no episode in {_BEGINNINGS} attempts") from fault
+                self._role.say(f"{fault}; trying again in {_PAUSE_S:g} s")
+            if self._role.stop.wait(_PAUSE_S):
+                break
+        return None
 
     def _count(self, ended: Optional[tuple[float, int]]) -> None:
         self._moves += 1

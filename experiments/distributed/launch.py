@@ -22,6 +22,9 @@ from experiments.distributed import isolation, plan, roles
 from experiments.distributed.supervisor import Supervisor
 from experiments.run_config import RunConfig, parse_overrides, with_overrides
 
+flags.declare_key_flag("root_dir")
+flags.declare_key_flag("give_up_s")
+flags.declare_key_flag("expose_replay")
 _ENV = flags.DEFINE_string("env", RunConfig.env, "As for experiments.train.")
 _PRESET = flags.DEFINE_enum("preset", RunConfig.preset, settings.AGENTS, "Which agent.")
 _SEED = flags.DEFINE_integer("seed", RunConfig.seed, "Of the agent, and of the collectors with their numbers.")
@@ -49,22 +52,21 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     folder = plan.prepare(build(), roles.ROOT_DIR.value)
-    held = plan.lock(folder)
-    found = plan.children(folder, _COLLECTORS.value, _WORKERS.value, _PASS.value, _THREADS.value)
-    supervisor = Supervisor(found, folder.file("logs"))
-    print(f"folder: {folder.path}", flush=True)
-    supervisor.start_all()
-    code, said = None, time.monotonic()
-    try:
-        while code is None and not stop.wait(0.2):
-            code = supervisor.tend()
-            if time.monotonic() - said >= _STATUS_EVERY_S.value:
-                said = time.monotonic()
-                print(plan.status_line(folder, list(supervisor.children)), flush=True)
-    finally:
-        codes = supervisor.stop()
-    del held
-    print(f"{plan.status_line(folder, list(supervisor.children))}; exit codes {codes}", flush=True)
+    with folder.locked():
+        found = plan.children(folder, _COLLECTORS.value, _WORKERS.value, _PASS.value, _THREADS.value)
+        supervisor = Supervisor(found, folder.file("logs"))
+        print(f"folder: {folder.path}", flush=True)
+        supervisor.start_all()
+        code, said = None, time.monotonic()
+        try:
+            while code is None and not stop.wait(0.2):
+                code = supervisor.tend()
+                if time.monotonic() - said >= _STATUS_EVERY_S.value:
+                    said = time.monotonic()
+                    print(plan.status_line(folder, list(supervisor.children)), flush=True)
+        finally:
+            codes = supervisor.stop()
+        print(f"{plan.status_line(folder, list(supervisor.children))}; exit codes {codes}", flush=True)
     return roles.STOPPED if code is None else code
 
 

@@ -25,6 +25,8 @@ from infonodes.replay import CostPrioritizedReplay, ReplayTimeout
 from infonodes.replay.base import Replay
 from infonodes.replay.weights import WeightsChannel
 
+flags.adopt_module_key_flags(roles)
+flags.adopt_module_key_flags(strategies)
 _STEPS = flags.DEFINE_integer("train_steps", None, "Updates in all; the config's steps by default.")
 _PUBLISH_EVERY = flags.DEFINE_integer("publish_every", 10, "Updates from one publication of weights to the next.")
 _HEARTBEAT_S = flags.DEFINE_float("heartbeat_s", 2.0, "Publish at least this often, so that a new server has weights.")
@@ -123,8 +125,9 @@ class Learner:
                 shard = self._config.batch_size // self._setup.replicas
                 self._feed = Feed(functools.partial(self._replay.dataset, shard), self._setup.local_replicas)
                 self._publish()
-                self._role.say("connected to the replay server")
-                return True
+                if self._feed is not None:  # Else it died while the weights were published.
+                    self._role.say("connected to the replay server")
+                    return True
             except ReplayTimeout as error:
                 self._role.say(f"lost the replay server while connecting: {error}")
                 self._drop()

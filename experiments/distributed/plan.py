@@ -2,11 +2,10 @@
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import json
 import os
 import sys
-from typing import IO, Optional
+from typing import Optional
 
 import portpicker
 
@@ -34,20 +33,6 @@ def prepare(config: RunConfig, path: Optional[str]) -> RunFolder:
     if different:
         raise RunError(f"--root_dir={path!r} is of another run: {'; '.join(different)}; choose another folder")
     return folder
-
-
-def lock(folder: RunFolder) -> IO[str]:
-    """Returns the lock of a run's folder; it is held until this process dies.
-
-    Raises:
-      RunError: if another launcher has it.
-    """
-    file = open(folder.file("lock"), "w", encoding="utf-8")  # noqa: SIM115
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        raise RunError(f"run folder {folder.path!r}: another launcher runs it; stop that one first") from error
-    return file
 
 
 def children(folder: RunFolder, collectors: int, workers: int, role_flags: list[str], threads: int = 1) -> list[Child]:

@@ -7,6 +7,7 @@ Exit codes, of every role and of the launcher:
 | 0 | done | no |
 | 1 | asked for something impossible | no: the message says what to change |
 | 69 | what it needs was away longer than `--give_up_s` | yes, once that is back |
+| 70 | an error that nobody expected, with its traceback | yes |
 | 75 | stopped by SIGTERM or SIGINT, its state saved | yes, by the same command |
 """
 from __future__ import annotations
@@ -18,23 +19,25 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from typing import Any, Callable, NoReturn
 
 import reverb
 from absl import app, flags, logging
 from tf_agents.specs import tensor_spec
 
-from experiments import collecting, settings, tasks
+from experiments import collecting, command_line, settings, tasks
 from experiments.errors import RunError
 from experiments.run_config import REPLAY, RunConfig
 from experiments.run_folder import RunFolder
 from infonodes.agent import InfoNodeAgent
+from infonodes.checkpoints import CheckpointMismatch
 from infonodes.environments import guarded
 from infonodes.replay import CostPrioritizedReplay, FifoReplay, ReplayFault, ReplayTimeout
 from infonodes.replay.base import Replay
 from infonodes.types import GraphError
 
-DONE, IMPOSSIBLE, AWAY, STOPPED = 0, 1, 69, 75
+DONE, IMPOSSIBLE, AWAY, BROKEN, STOPPED = 0, 1, 69, 70, 75
 LOOPBACK = ("localhost", "127.0.0.1")
 # Three open files each, of a process that has used all.
 _ADDRESSES = 64
@@ -174,17 +177,19 @@ def run(main: Callable[[], int]) -> NoReturn:
     """
 
     def guard(argv: list) -> None:
-        if len(argv) > 1:
-            raise app.UsageError(f"unexpected arguments {argv[1:]}; flags start with --")
+        command_line.check(argv)
         logging.set_verbosity(logging.WARNING)
         try:
             code = main()
-        except (RunError, GraphError, guarded.EnvironmentFault) as error:
+        except (RunError, GraphError, guarded.EnvironmentFault, CheckpointMismatch) as error:
             code = _fail(error, IMPOSSIBLE)
         except (Away, ReplayTimeout) as error:
             code = _fail(error, AWAY)
         except ReplayFault as error:
             code = _fail(error, IMPOSSIBLE)
+        except Exception:  # pylint: disable=broad-except
+            traceback.print_exc()
+            code = BROKEN
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

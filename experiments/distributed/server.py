@@ -20,6 +20,8 @@ from experiments.distributed import isolation, roles
 from infonodes.replay.serving import ReplayServer
 from infonodes.replay.weights import WeightsFormat
 
+flags.adopt_module_key_flags(roles)
+flags.adopt_module_key_flags(isolation)
 _EVERY_S = flags.DEFINE_float("replay_checkpoint_every_s", 60.0, "Time from one checkpoint of the replay to the next.")
 _RATIO = flags.DEFINE_float(
     "samples_per_insert",

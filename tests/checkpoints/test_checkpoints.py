@@ -9,7 +9,7 @@ import checkpoint_cases as cases
 import numpy as np
 import pytest
 
-from infonodes.checkpoints import CheckpointDamaged, CheckpointFault, CheckpointMismatch, Checkpoints, nests
+from infonodes.checkpoints import CheckpointDamaged, CheckpointFault, CheckpointMismatch, Checkpoints, manifest, nests
 from tests.damage import flip, truncate
 
 
@@ -122,6 +122,20 @@ def test_a_damaged_newest_one_gives_way_to_the_one_before(tmp_path, damage, file
     case.advance(3)
     case.checkpoints.save(3)  # the number is free again, and the sound one is kept
     assert {os.path.basename(p) for p in case.checkpoints.paths()} == {"checkpoint-000002", "checkpoint-000003"}
+
+
+def test_a_file_that_cannot_be_read_is_damage(tmp_path, monkeypatch):
+    """A disk that fails in the middle of a file; root reads whatever its mode is."""
+    cases.written(tmp_path / "c")
+    read = manifest._sha256
+
+    def fail(path):
+        if "checkpoint-000003" in path:
+            raise OSError(5, "Input/output error", path)
+        return read(path)
+
+    monkeypatch.setattr(manifest, "_sha256", fail)
+    assert restored(tmp_path / "c")[1].step == 2
 
 
 def test_all_damaged_is_an_error_that_lists_them(tmp_path):

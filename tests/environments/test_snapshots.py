@@ -5,8 +5,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import pytest
-from tf_agents.environments import py_environment, random_py_environment, suite_gym
+from tf_agents.environments import py_environment, random_py_environment, suite_gym, wrappers
 from tf_agents.specs import array_spec
+from tf_agents.trajectories import time_step as ts
 
 from infonodes.checkpoints import nests
 from infonodes.environments import forage, guarded, probes, snapshots
@@ -94,3 +95,49 @@ def test_another_environments_state_is_refused():
     state = snapshots.get_state(make("CartPole-v1"))
     with pytest.raises(ValueError, match="CartPoleEnv.*PendulumEnv"):
         snapshots.set_state(make("Pendulum-v1"), state)
+
+
+class Counting(py_environment.PyEnvironment):
+    """Shows how many moves were made; gives its state."""
+
+    def __init__(self):
+        super().__init__()
+        self._moves = 0
+
+    def action_spec(self):
+        return array_spec.BoundedArraySpec([], np.int64, 0, 1)
+
+    def observation_spec(self):
+        return array_spec.ArraySpec([1], np.float32)
+
+    def _reset(self):
+        self._moves = 0
+        return ts.restart(np.zeros(1, np.float32))
+
+    def _step(self, action):
+        self._moves += 1
+        return ts.transition(np.full(1, self._moves, np.float32), 1.0)
+
+    def get_state(self):
+        return {"moves": self._moves}
+
+    def set_state(self, state):
+        self._moves = state["moves"]
+
+
+class Own(wrappers.HistoryWrapper):
+    """A wrapper that gives its own state too."""
+
+    def get_state(self):
+        return {"inside": self.wrapped_env().get_state()}
+
+
+def test_a_wrapper_that_forwards_its_get_state_has_no_state_of_its_own():
+    """TF-Agents' HistoryWrapper would go on with an empty history. One that has its own is taken at its word."""
+    plain = guarded.GuardedEnvironment(wrappers.TimeLimit(Counting(), 100))
+    plain.reset()
+    assert snapshots.get_state(plain)[-1] == {"type": "Counting", "own": {"moves": 0}}
+    history = wrappers.HistoryWrapper(Counting(), history_length=3)
+    assert snapshots.get_state(guarded.GuardedEnvironment(wrappers.TimeLimit(history, 100))) is None
+    owner = guarded.GuardedEnvironment(Own(Counting(), history_length=3))
+    assert snapshots.get_state(owner)[-1]["type"] == "Own"

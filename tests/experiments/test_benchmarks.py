@@ -1,7 +1,10 @@
 """Every agent meets the same worlds, starts, steps and clock; cells resume; the package never imports a peer."""
 import ast
 import json
+import os
 import pathlib
+import subprocess
+import sys
 
 import dm_env
 import numpy as np
@@ -214,20 +217,27 @@ def test_an_evaluation_the_world_did_not_see_is_refused(tmp_path):
         result.add(1000, {"returns": [1.0], "lengths": [1]})
 
 
+def made(cell):
+    """Returns what a cell that costs nothing comes to."""
+    steps, n = range(cell.eval_every, cell.steps + 1, cell.eval_every), cell.eval_episodes
+    evaluations = [
+        {"step": s, "train_s": s / 100, "returns": [s * (cell.seed + 1.0)] * n, "lengths": [9] * n} for s in steps
+    ]
+    return {"config": cell.to_json(), "evaluations": evaluations}
+
+
 @pytest.fixture
 def there(tmp_path):
     """Cells that cost nothing, but the last, which fails until told otherwise."""
-    asked, calls, broken = cells.cells("cartpole", range(2), ["random", "tfa_dqn"]), [], {"cartpole-tfa_dqn-seed1"}
+    asked = cells.cells("cartpole", range(2), ["random", "tfa_dqn"], 2000)
+    calls, broken = [], {"cartpole-tfa_dqn-seed1"}
 
     def run_one(home, name, cell):
         calls.append(name)
         if name in broken:
             return "no luck"
-        evaluations = [
-            {"step": s, "train_s": s / 100, "returns": [s * (cell.seed + 1.0)], "lengths": [9]} for s in (1000, 2000)
-        ]
         with open(sweep.cell_path(home, name), "w", encoding="utf-8") as file:
-            json.dump({"config": cell.to_json(), "evaluations": evaluations}, file)
+            json.dump(made(cell), file)
         return None
 
     return asked, calls, broken, run_one
@@ -243,12 +253,18 @@ def test_cells_resume_one_by_one_and_the_report_tells_what_is_there(there, tmp_p
     assert not sweep.run_missing(home, asked, run_one, 1) and calls == ["cartpole-tfa_dqn-seed1"]
     assert "| tfa_dqn | 2250 | 1500 to 3000 | 1500 | 2 | 20 |" in reports.write(home, asked, str(tmp_path / "docs"))
     raw = (tmp_path / "docs" / "raw" / "cartpole-tfa_dqn-seed1.csv").read_text(encoding="utf-8").splitlines()
-    assert raw == ["step,train_s,episode,return,length", "1000,10.0,0,2000,9", "2000,20.0,0,4000,9"]
+    assert raw[:3] == ["step,train_s,episode,return,length", "1000,10.0,0,2000,9", "1000,10.0,1,2000,9"]
+    assert len(raw) == 1 + 2 * 10 and raw[11] == "2000,20.0,0,4000,9"
     for name in ("cartpole_steps.png", "cartpole_seconds.png"):
         assert (tmp_path / "docs" / name).stat().st_size > 1000
-    other = cells.cells("cartpole", range(2), ["random"], 2000)
+    fewer = {name: cell for name, cell in asked.items() if cell.agent == "random"}
+    with pytest.raises(sweep.RunError, match="2 runs that the new table would not have"):
+        reports.write(home, fewer, str(tmp_path / "docs"))
+    other = cells.cells("cartpole", range(2), ["random"], 3000)
     with pytest.raises(sweep.RunError, match="other settings"):
         sweep.run_missing(home, other, run_one, 1)
+    with pytest.raises(sweep.RunError, match="other settings"):
+        reports.write(home, other, str(tmp_path / "docs"))
 
 
 def test_a_table_is_not_replaced_by_one_of_nothing(there, tmp_path):
@@ -268,7 +284,8 @@ def test_published_results_stand_for_their_runs(task, tmp_path):
         run["bsuite"] = [{"episode": float(i), "total_regret": 2.0 * i} for i in (1, 10)]
     docs, home = str(tmp_path / "docs"), str(tmp_path / "benchmarks")
     (tmp_path / "docs").mkdir()
-    raw_results.write(docs, name, run)
+    first = {"step": 0, "train_s": 0.0, **played}  # As older runs have it.
+    raw_results.write(docs, name, {**run, "evaluations": [first, *run["evaluations"]]})
     assert raw_results.restore(docs, home, asked) == [name]
     with open(sweep.cell_path(home, name), encoding="utf-8") as file:
         assert json.load(file) == run
@@ -290,6 +307,52 @@ def test_runs_of_bsuite_without_its_log_are_not_restored(tmp_path):
     (name, cell), *_ = cells.cells("bsuite_catch", range(1), ["random"]).items()
     (tmp_path / f"{name}.csv").write_text("step,train_s,episode,return,length\n", encoding="utf-8")
     assert raw_results.restore(str(tmp_path), str(tmp_path / "home"), {name: cell}) == []
+
+
+def test_the_table_is_of_every_run_that_is_published(tmp_path):
+    """Random, sb3_dqn and a variant are published, two seeds each, and none of their cells is there.
+
+    The binary runs in a process of its own, as its flags are others' too.
+    """
+    docs = tmp_path / "docs" / "cartpole"
+    (docs / "raw").mkdir(parents=True)
+    names = [f"cartpole-{agent}-seed{seed}" for agent in ("random", "sb3_dqn", "predictive_hold") for seed in (0, 1)]
+    for name, cell in cells.named("cartpole", names, 2000).items():
+        raw_results.write(str(docs / "raw"), name, made(cell))
+    (docs / "table.md").write_text("as published", encoding="utf-8")
+    steps = "expected 10 episodes at each of [1000, 2000, 3000] steps"
+    refused = {
+        "--steps=2000 --agents=random": "5 runs that the new table would not have",
+        "--steps=2000 --report": "6 runs that the new table would not have",
+        "--steps=2000 --agents=random,sb3_dqn,predictive_hold --seeds=2": "pass --restore to keep",  # No peer.
+        "--steps=3000 --agents=random": steps,
+        "--steps=3000 --agents=random --restore": steps,
+        "--steps=2000 --agents=tfa_dqn --peer_python=nowhere/python": "--peer_python='nowhere/python': no such program",
+        "--steps=2000 --only=random --restore": "--only: not read",
+    }
+    asked = [*refused, "--steps=2000 --agents=random,tfa_dqn --restore"]
+    flags = ["--suite=cartpole", "--seeds=1", f"--docs={tmp_path / 'docs'}", f"--runs={tmp_path / 'runs'}"]
+    command = [sys.executable, str(ROOT / "tests" / "experiments" / "benchmarks_main.py"), *flags]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, input="\n".join(asked), capture_output=True, text=True, check=False, env=env)
+    assert done.returncode == 0, done.stderr
+    *found, last = [json.loads(line[7:]) for line in done.stdout.splitlines() if line.startswith("RESULT ")]
+    for (args, says), outcome in zip(refused.items(), found):
+        assert says in outcome["error"], args
+        assert outcome["ran"] == [] and outcome["table"] == "as published", args
+    assert last["error"] == "" and last["ran"] == ["cartpole-tfa_dqn-seed0"]  # Random's is published.
+    rows = [line.split(" | ") for line in last["table"].splitlines() if line.startswith("| cartpole")]
+    seeds = {row[2]: row[6] for row in rows}
+    assert seeds == {"random": "2", "tfa_dqn": "1", "sb3_dqn": "2", "predictive_hold": "2"}
+
+
+def test_a_run_of_bsuite_that_cannot_be_restored_still_guards_its_table(tmp_path):
+    (name, cell), (other, _) = cells.cells("bsuite_catch", range(1), ["random", "tfa_dqn"]).items()
+    raw_results.write(str(tmp_path), name, made(cell))
+    assert raw_results.restore(str(tmp_path), str(tmp_path / "home"), {name: cell}) == []
+    with pytest.raises(sweep.RunError, match="NAME-bsuite.csv"):
+        raw_results.refuse_loss(str(tmp_path), {other: cell})
+    raw_results.refuse_loss(str(tmp_path), {name: cell})
 
 
 @pytest.mark.slow

@@ -20,6 +20,8 @@ from experiments.distributed.feed import Feed
 from experiments.distributed.supervisor import Child, Supervisor
 from experiments.errors import RunError
 from experiments.run_config import RunConfig
+from infonodes.environments import guarded
+from infonodes.replay import ReplayTimeout
 
 
 def test_feed_gives_shards_in_order():
@@ -151,6 +153,39 @@ def test_supervisor_gives_up_on_what_cannot_be(tmp_path):
     assert tend_until(supervisor, lambda code: code is not None) == roles.IMPOSSIBLE
 
 
+@pytest.mark.parametrize("error, code", [
+    (OSError(28, "No space left on device"), roles.BROKEN),
+    (RunError("batch_size=7"), roles.IMPOSSIBLE),
+    (guarded.EnvironmentFault("observation: nan"), roles.IMPOSSIBLE),
+    (ReplayTimeout("no answer"), roles.AWAY),
+])
+def test_a_role_leaves_with_its_errors_code(monkeypatch, capsys, error, code):
+    """Python's own code for an uncaught exception is 1, after which nobody starts the role again."""
+
+    class Left(BaseException):
+        pass
+
+    def leave(code):
+        raise Left(code)
+
+    def fail():
+        raise error
+
+    monkeypatch.setattr(roles.os, "_exit", leave)
+    monkeypatch.setattr(roles.app, "run", lambda guard: guard(["role"]))
+    with pytest.raises(Left) as left:
+        roles.run(fail)
+    assert left.value.args == (code,)
+    assert str(error) in capsys.readouterr().err
+
+
+def test_what_collector_and_learner_do_when_others_fail():
+    """In a process of its own: their flags have the names of other binaries' flags."""
+    tests = os.path.join(os.path.dirname(__file__), "roles_main.py")
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", tests], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
 def test_supervisor_ends_with_the_learner(tmp_path):
     sleeper = Child("collect-0", script("import time; time.sleep(100)"))
     supervisor = Supervisor([sleeper, Child("learn", script("pass"))], str(tmp_path))
@@ -194,11 +229,11 @@ def test_a_folder_goes_on_only_with_its_own_run(tmp_path):
 
 def test_one_launcher_a_folder(tmp_path):
     folder = plan.prepare(RunConfig(), str(tmp_path / "run"))
-    held = plan.lock(folder)
-    with pytest.raises(RunError, match="another launcher"):
-        plan.lock(folder)
-    held.close()
-    plan.lock(folder).close()
+    with folder.locked(), pytest.raises(RunError, match=f"process {os.getpid()} on .* works on it"):
+        with plan.prepare(RunConfig(), folder.path).locked():
+            pass
+    with folder.locked():
+        pass
 
 
 def test_status_is_whole_or_not_there(tmp_path):

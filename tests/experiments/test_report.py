@@ -111,7 +111,7 @@ def test_it_needs_nothing_but_itself(page, folder):
 def test_only_the_page_is_added_to_the_folder(page, folder):
     assert set(os.listdir(folder)) == {
         "config.json", "versions.json", "metrics.csv", "result.json", "checkpoints", "tensorboard",
-        "learning_curve.png", "graph.png", "graph.mmd", "operative.gin", report.PAGE,
+        "learning_curve.png", "graph.png", "graph.mmd", "operative.gin", "lock", report.PAGE,
     }
 
 

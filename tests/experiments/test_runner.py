@@ -2,6 +2,8 @@
 import csv
 import json
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from infonodes.environments import probes
 
 FILES = {
     "config.json", "versions.json", "metrics.csv", "result.json", "checkpoints", "tensorboard",
-    "learning_curve.png", "graph.png", "graph.mmd", "operative.gin",
+    "learning_curve.png", "graph.png", "graph.mmd", "operative.gin", "lock",
 }
 CONFIG = RunConfig(
     env="probe/one_action", steps=300, warmup=100, eval_every=100, eval_episodes=3, batch_size=16, train_every=4,
@@ -108,6 +110,42 @@ def test_the_same_command_does_not_go_on_with_another_run(run):
     assert "train_every" in str(caught.value) and "eval_every" not in str(caught.value)
     with pytest.raises(RunError, match="--out"):
         runner.train_or_resume(CONFIG, progress=False)
+
+
+def test_one_process_a_folder(run):
+    """Two would remove each other's checkpoints and mix their lines. The lock is gone with the run that had it."""
+    config = run[0].config
+    opened = run_folder.RunFolder.reopen(run[0].folder)
+    before = sorted(os.listdir(opened.file("checkpoints")))
+    with opened.locked():
+        with pytest.raises(RunError, match=f"process {os.getpid()} on .* works on it"):
+            runner.resume(run[0].folder, steps=config.steps + 100, progress=False)
+        with pytest.raises(RunError, match="works on it"):
+            runner.train_or_resume(config, progress=False)
+    assert sorted(os.listdir(opened.file("checkpoints"))) == before
+
+
+def test_a_lock_dies_with_its_process(tmp_path):
+    folder = run_folder.RunFolder(str(tmp_path))
+    code = (
+        "import os, sys; from experiments.run_folder import RunFolder\n"
+        f"with RunFolder({str(tmp_path)!r}).locked(): print('in', flush=True); sys.stdin.read()"
+    )
+    other = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert other.stdout.readline() == "in\n"
+    with pytest.raises(RunError, match=f"process {other.pid} on"), folder.locked():
+        pass
+    other.kill()
+    other.wait()
+    with folder.locked():
+        pass
+
+
+def test_the_binary():
+    """In a process of its own: its flags have the names of other binaries' flags."""
+    tests = os.path.join(os.path.dirname(__file__), "train_main.py")
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", tests], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout[-3000:]
 
 
 def test_a_link_out_of_the_folder_is_refused(tmp_path):

@@ -2,9 +2,15 @@
 import csv
 import json
 import os
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
+from absl import flags
+from absl.testing import flagsaver
 
 from experiments import ablations, learning, results, sweep
 from experiments.errors import RunError
@@ -60,6 +66,49 @@ def test_a_cell_of_other_settings_is_refused(fake_runs, tmp_path):
         sweep.run(other, **where)
 
 
+_STOPPED = """
+import os, sys
+from experiments import sweep
+
+def one(home, name, record):
+    print("START", name, flush=True)
+    code = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+    return sweep.run_process([sys.executable, "-S", "-c", code], os.path.join(home, name + ".log"), 60)
+
+sweep.run_missing(sys.argv[1], {f"c{i}": object() for i in range(6)}, one, 2)
+"""
+
+
+def pids(folder):
+    """Returns the process ids that the cells wrote into their logs."""
+    return [int(path.read_text()) for path in folder.glob("*.log") if path.read_text().strip()]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_cells_and_begins_no_other(tmp_path, number):
+    """SIGINT once waited for all the cells that were queued, and SIGTERM left those that ran."""
+    home, deadline = tmp_path / "home", time.monotonic() + 60.0
+    home.mkdir()
+    with open(tmp_path / "out", "w+", encoding="utf-8") as out:
+        process = subprocess.Popen([sys.executable, "-c", _STOPPED, str(home)], stdout=out, stderr=out)
+        while len(pids(home)) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(number)
+        assert process.wait(20.0) != 0
+        out.seek(0)
+        assert out.read().count("START") == 2
+    for pid in pids(home):
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_a_cell_that_takes_too_long_is_killed(tmp_path):
+    log = tmp_path / "log"
+    failure = sweep.run_process([sys.executable, "-S", "-c", "import time; time.sleep(60)"], str(log), 0.2)
+    assert "took more than 0.2 s" in failure
+
+
 def test_the_interquartile_mean_is_the_mean_of_the_middle_half():
     values = np.array([-1000.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 1000.0])
     assert results.iqm(values) == np.mean([2.0, 3.0, 4.0, 5.0])
@@ -67,6 +116,56 @@ def test_the_interquartile_mean_is_the_mean_of_the_middle_half():
     assert low == high == 7.0
     low, high = results.interval(np.arange(20.0))
     assert low < results.iqm(np.arange(20.0)) < high
+
+
+def test_the_interval_of_fewer_than_five_seeds_is_their_range_and_the_table_says_so():
+    """A draw's middle half is the least value alone in 1, 1/4, 1/27, 13/256 of the draws of 1 to 4, then in < 1 %."""
+    rng = np.random.default_rng(0)
+    for n in range(1, 9):
+        values = rng.normal(size=n)
+        assert np.allclose(results.interval(values), (values.min(), values.max())) == (n < 5), n
+    assert "of fewer than five seeds, their range" in results.table("x", {}, None)
+
+
+def test_fewer_steps_or_seeds_than_the_bars_are_of_are_refused_before_a_run():
+    with flagsaver.flagsaver():
+        for args, says in (
+            (["--task=cartpole", "--steps=14000"], "cartpole are of 24000 steps and 10 seeds"),
+            (["--task=pendulum", "--seeds=4"], "pendulum are of 20000 steps and 5 seeds"),
+        ):
+            flags.FLAGS(["x", *args])
+            with pytest.raises(RunError, match=says):
+                learning.build()
+    for name, task in learning.TASKS.items():
+        with flagsaver.flagsaver():
+            flags.FLAGS(["x", f"--task={name}", f"--steps={task.base.steps + 1000}"])
+            assert learning.build().base.steps == task.base.steps + 1000 and len(learning.build().seeds) == task.seeds
+
+
+@pytest.mark.parametrize(
+    ("args", "lost"),
+    [
+        ([], ""),
+        (["--only=uniform,planning"], ""),
+        (["--only=planning"], "of uniform: "),
+        (["--seeds=1"], "of base,uniform: "),
+        (["--steps=1000"], "of base: "),
+    ],
+)
+def test_an_ablation_does_not_replace_a_table_of_more(args, lost, tmp_path):
+    folder = tmp_path / "cartpole_ablations"
+    folder.mkdir()
+    rows = ["variant,seed,step,return", "base,0,300,9.5", "base,1,6000,470", "uniform,1,1000,387"]
+    (folder / "raw.csv").write_text("\n".join(rows), encoding="utf-8")
+    with flagsaver.flagsaver():
+        flags.FLAGS(["x", "--task=ablations", *args])
+        asked = ablations.build()
+    ablations.refuse_loss(asked, str(tmp_path / "elsewhere"))
+    if not lost:
+        ablations.refuse_loss(asked, str(tmp_path))
+        return
+    with pytest.raises(RunError, match=lost):
+        ablations.refuse_loss(asked, str(tmp_path))
 
 
 def test_every_experiment_fits_its_presets():

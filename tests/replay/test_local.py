@@ -115,6 +115,35 @@ def test_the_oldest_go_first_and_are_never_written_over(data_spec, make_episode,
     assert all(len(set(o[:, 0])) == 1 for o in batch.observation)
 
 
+@pytest.mark.parametrize("moves", [1, 3])
+@pytest.mark.parametrize("length", [6, 20])
+def test_short_episodes_fill_it_too(data_spec, make_episode, length, moves):
+    """An episode of m moves has m + 1 frames and m windows; that the boundary frame is repeated takes no room."""
+    replay = LocalReplay(data_spec, length, max_size=3000, draws="in_order")
+    observer = replay.observer()
+    for episode in range(3000 // moves):
+        write(observer, make_episode(moves, episode))
+    assert observer.written == replay.size == 3000
+    found = windows(replay.sample(3000)[0])
+    assert [episode for episode, _ in found] == [e for e in range(3000 // moves) for _ in range(moves)]
+    for (_, indices), first in zip(found, [m for _ in range(3000 // moves) for m in range(moves)]):
+        assert indices == [min(first + i, moves) for i in range(length)]
+
+
+def test_a_window_of_an_observer_that_paused_too_long_is_dropped(data_spec, make_episode):
+    """Its first frames are written over: it would straddle two episodes. What comes after it is stored."""
+    replay = LocalReplay(data_spec, 3, max_size=4)
+    paused, busy = replay.observer(), replay.observer()
+    episode = make_episode(6, 1)
+    write(paused, episode[:2])
+    for number in range(2, 1000):
+        write(busy, make_episode(4, number))
+    write(paused, episode[2:4])
+    assert all(len(set(o[:, 0])) == 1 for o in replay.sample(50)[0].observation)
+    write(paused, episode[4:])
+    assert (1, [2, 3, 4]) in windows(replay.sample(200)[0])
+
+
 def test_an_old_key_updates_nothing(data_spec, make_episode):
     replay = LocalReplay(data_spec, 2, max_size=4)
     observer = replay.observer()

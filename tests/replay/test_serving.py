@@ -13,7 +13,7 @@ import pytest
 import replay_cases
 import reverb
 
-from infonodes.replay import CostPrioritizedReplay, ReplayFault
+from infonodes.replay import CostPrioritizedReplay, ReplayFault, serving
 from infonodes.replay.serving import PortLock, ReplayServer, read_manifest
 
 
@@ -137,7 +137,71 @@ def test_other_tables_are_refused_unless_adopted(tmp_path):
         serve(tmp_path / "replay", make_table(max_size=100, length=3))
     adopted = serve(tmp_path / "replay", make_table(max_size=50), adopt=True)
     assert adopted.sizes() == {"prioritized": 4}
+    adopted.save()
     adopted.stop()
+    with pytest.raises(ReplayFault, match=r"prioritized\.max_size: asked for 50, saved 100"):
+        serve(tmp_path / "replay", make_table(max_size=50))
+    serve(tmp_path / "replay", make_table(max_size=100)).stop()
+
+
+def test_a_damaged_checkpoint_is_not_one_of_those_kept(tmp_path):
+    """Else the next save would remove the whole one before it, and keep the damaged one."""
+    server = serve(tmp_path / "replay")
+    write(server, 4)
+    server.save()
+    newest = server.save()
+    server.stop()
+    spoil(newest, "flipped")
+    again = serve(tmp_path / "replay")
+    again.save()
+    again.stop()
+    kept = tmp_path / "replay" / "kept"
+    assert sorted(os.listdir(kept)) == ["00000001", "00000002", "damaged-00000002"]
+    for name in ("00000001", "00000002"):
+        assert read_manifest(str(kept / name))["sizes"] == {"prioritized": 4}
+
+
+def test_a_file_that_cannot_be_read_falls_back(tmp_path, monkeypatch):
+    server = serve(tmp_path / "replay")
+    write(server, 4)
+    server.save()
+    newest = server.save()
+    server.stop()
+    read = serving._sha256
+
+    def fail(path):
+        if path.startswith(newest):
+            raise OSError(5, "Input/output error", path)
+        return read(path)
+
+    monkeypatch.setattr(serving, "_sha256", fail)
+    again = serve(tmp_path / "replay")
+    assert again.restored == {"prioritized": 4}
+    again.stop()
+
+
+def test_a_checkpoint_that_the_disk_does_not_take_leaves_those_before(tmp_path, monkeypatch):
+    """Reverb says IndexError; what it wrote and what we wrote beside it goes."""
+    server = serve(tmp_path / "replay")
+    write(server, 4)
+    path = server.save()
+
+    def fail():
+        os.makedirs(tmp_path / "replay" / "spool" / "2026-01-01T00:00:00" / "part")
+        raise IndexError("chunks.tfrecord; No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(server._client, "checkpoint", fail)
+        with pytest.raises(OSError, match="disk full"):
+            server.save()
+    with monkeypatch.context() as patched:
+        patched.setattr(serving.os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        with pytest.raises(OSError, match="No space"):
+            server.save()
+    assert os.listdir(tmp_path / "replay" / "spool") == []
+    assert os.listdir(tmp_path / "replay" / "kept") == [os.path.basename(path)]
+    server.save()
+    server.stop()
 
 
 def test_a_linked_folder_is_refused(tmp_path):

@@ -1,6 +1,9 @@
 """Bars 15 and 16: Reverb's checkpoints lose nothing silently, and touch nothing else."""
 import os
 import shutil
+import subprocess
+import sys
+import threading
 
 import numpy as np
 import pytest
@@ -151,3 +154,68 @@ def test_a_refusal_to_save_is_a_checkpoint_fault_or_its_own(data_spec, tmp_path)
     with pytest.raises((CheckpointFault, ReplayFault)):
         checkpoints.save(1)
     assert os.listdir(tmp_path / "c") == []
+
+
+_FULL = """
+import os, resource, signal, sys
+sys.path.insert(0, {here!r})
+import replay_cases
+from infonodes.checkpoints import CheckpointFault, Checkpoints
+from infonodes.replay import CostPrioritizedReplay
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+replay = CostPrioritizedReplay(replay_cases.DATA_SPEC, 2, checkpoint_dir={folder!r} + "/reverb")
+observer = replay.observer()
+for frame in replay_cases.make_episode(20):
+    observer(frame)
+checkpoints = Checkpoints({folder!r} + "/c", {{"replay": replay}})
+checkpoints.save(1)
+resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, resource.RLIM_INFINITY))
+try:
+    checkpoints.save(2)
+except CheckpointFault as error:
+    print("FAULT", error, "LEFT", os.listdir({folder!r} + "/reverb"), flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("limit", [0, 300])
+def test_a_disk_that_takes_no_more_is_a_checkpoint_fault(tmp_path, limit):
+    """Reverb raises IndexError or says nothing, and leaves what it wrote. Files may not grow past a limit."""
+    code = _FULL.format(here=os.path.dirname(__file__), folder=str(tmp_path), limit=limit)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
+    assert "FAULT" in done.stdout and "Reverb could not write its checkpoint" in done.stdout, done.stderr[-2000:]
+    assert done.stdout.strip().endswith("LEFT []")
+    assert os.listdir(tmp_path / "c") == ["checkpoint-000001"]
+
+
+def test_a_queue_is_saved_while_a_dataset_reads_it(data_spec, make_episode, tmp_path):
+    """What a dataset takes meanwhile is not in the checkpoint, which says itself how much it holds."""
+    with FifoReplay(data_spec, 2) as replay:
+        observer = replay.observer()
+        for frame in make_episode(3000):
+            observer(frame)
+        observer.flush()
+        windows, stop = iter(replay.dataset(1)), threading.Event()
+
+        def read():
+            while not stop.is_set():
+                next(windows)
+
+        reader = threading.Thread(target=read, daemon=True)
+        reader.start()
+        for number in range(5):
+            (tmp_path / str(number)).mkdir()
+            replay.save(str(tmp_path / str(number)))
+        stop.set()
+        reader.join(30.0)
+    for number in range(5):
+        with FifoReplay(data_spec, 2) as replay:
+            replay.load(str(tmp_path / str(number)))
+
+
+def test_an_empty_table_comes_back(data_spec, tmp_path):
+    with FifoReplay(data_spec, 2) as replay:
+        replay.save(str(tmp_path))
+    with FifoReplay(data_spec, 2) as replay:
+        replay.load(str(tmp_path))
+        assert replay.size == 0

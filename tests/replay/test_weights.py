@@ -74,7 +74,7 @@ def test_another_architecture_with_as_many_weights_is_refused(served):
 
 def test_another_size_is_refused(served):
     other = make_variables(1, shapes=((5, 5),))
-    with pytest.raises(ReplayFault):
+    with pytest.raises(ReplayFault, match="is for other weights"):
         WeightsChannel(other, served).publish(1)
     WeightsChannel(make_variables(1), served).publish(1)
     with pytest.raises(ReplayFault, match="expected"):
@@ -96,6 +96,26 @@ def test_no_server_is_a_timeout():
     with pytest.raises(ReplayTimeout):
         WeightsChannel(make_variables(), "localhost:9", deadline_s=0.5)
     assert time.monotonic() - start < 5.0
+
+
+@pytest.mark.parametrize("call, how", [("publish", "_push"), ("pull", "_pull")])
+@pytest.mark.parametrize("error", [tf.errors.InternalError, tf.errors.UnavailableError, tf.errors.InvalidArgumentError])
+@pytest.mark.parametrize("dead", [True, False])
+def test_a_server_that_dies_under_a_call_is_a_timeout(monkeypatch, call, how, error, dead):
+    """Reverb says INTERNAL to that, as to a table of other weights; the learner must wait for the next server."""
+    server = reverb.Server([WeightsFormat(make_variables()).make_table()])
+    channel = WeightsChannel(make_variables(), f"localhost:{server.port}", deadline_s=1.0)
+    if dead:
+        server.stop()
+
+    def fail(*_):
+        raise error(None, None, "Error when confirming that all items written to table.")
+
+    monkeypatch.setattr(channel, how, fail)
+    with pytest.raises(ReplayTimeout, match=f"{call}ing weights"):
+        getattr(channel, call)(*[1] * (call == "publish"))
+    if not dead:
+        server.stop()
 
 
 def test_packed_is_faster_than_a_column_a_variable():

@@ -39,7 +39,7 @@ def read(folder: str) -> dict[str, Any]:
     """Returns the manifest's content, once every file was compared with it.
 
     Raises:
-      CheckpointDamaged: naming the first file that is missing, too much, a link, or changed.
+      CheckpointDamaged: naming the first file that is missing, too much, a link, unreadable, or changed.
     """
     path = os.path.join(folder, NAME)
     try:
@@ -54,6 +54,19 @@ def read(folder: str) -> dict[str, Any]:
         raise CheckpointDamaged(f"{path}: the manifest was changed after it was written")
     if body["format"] != _FORMAT:
         raise CheckpointDamaged(f"{path}: format {body['format']}, this version reads {_FORMAT}")
+    try:
+        _compare(folder, listed)
+    except OSError as error:
+        raise CheckpointDamaged(f"{folder}: a file cannot be read ({error})") from error
+    return body
+
+
+def sync_folder(folder: str) -> None:
+    """Brings a folder's list of names to the disk."""
+    _sync(folder)
+
+
+def _compare(folder: str, listed: dict[str, Any]) -> None:
     found = set(_files(folder)) - {NAME}
     if found != set(listed):
         raise CheckpointDamaged(
@@ -65,12 +78,6 @@ def read(folder: str) -> dict[str, Any]:
             raise CheckpointDamaged(f"{path}: {os.path.getsize(path)} bytes, expected {expected['bytes']}")
         if _sha256(path) != expected["sha256"]:
             raise CheckpointDamaged(f"{path}: its content was changed after it was written")
-    return body
-
-
-def sync_folder(folder: str) -> None:
-    """Brings a folder's list of names to the disk."""
-    _sync(folder)
 
 
 def _files(folder: str) -> list[str]:

@@ -29,6 +29,8 @@ _LAYERS: dict[type, tuple[str, ...]] = {
     acrobot.AcrobotEnv: ("state", "np_random"),
     py_form.ForagePyEnvironment: ("state", "spent", "eaten", "_rng"),
 }
+# Of the base classes of wrappers: without what the wrapper itself keeps.
+_FORWARDING = (wrappers.PyEnvironmentBaseWrapper.get_state, gym_wrapper.GymWrapper.get_state)
 _SPECS = ("_observation_spec", "_action_spec")
 
 
@@ -84,11 +86,7 @@ def _layers(env: Any) -> Optional[list]:
     layer = env
     while layer is not None:
         if _fields(layer) is None:
-            try:
-                layer.get_state()
-            except (AttributeError, NotImplementedError):
-                return None
-            return [*found, layer]
+            return [*found, layer] if _has_own_state(layer) else None
         found.append(layer)
         if isinstance(layer, wrappers.PyEnvironmentBaseWrapper):
             layer = layer.wrapped_env()
@@ -97,6 +95,18 @@ def _layers(env: Any) -> Optional[list]:
         else:
             layer = layer.env if isinstance(layer, gym.Wrapper) else None
     return found
+
+
+def _has_own_state(layer: Any) -> bool:
+    """Returns whether a layer has a `get_state` that works; a wrapper's that only asks what it wraps is none."""
+    own = getattr(type(layer), "get_state", None)
+    if own is None or own in _FORWARDING:
+        return False
+    try:
+        layer.get_state()
+    except (AttributeError, NotImplementedError):
+        return False
+    return True
 
 
 def _fields(layer: Any) -> Optional[tuple[str, ...]]:

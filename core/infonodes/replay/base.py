@@ -196,17 +196,16 @@ class Replay(abc.ABC):
           folder: An empty one.
 
         Raises:
+          OSError: if the disk does not take it.
           ReplayFault: if the server is not this object's own.
           ReplayTimeout: if the server does not answer.
         """
         files = self._own_files("save")
         for observer in self._observers:
             observer.flush()
-        least = self.size
-        path = faults.within(_SAVING_S, self.py_client.checkpoint, self.address, "writing a checkpoint")
-        files.take(path, folder)
-        # Between the two another thread may have written.
-        table_files.write_state(folder, {"size": [least, self.size], **self._state()})
+        # As counted in the files: meanwhile another thread may write, and a dataset takes windows out of a queue.
+        size = files.write(self.py_client, _SAVING_S, folder)[self.table_name]
+        table_files.write_state(folder, {"size": size, **self._state()})
 
     def load(self, folder: str) -> None:
         """Starts the server anew with what `save` wrote; its address changes.
@@ -236,9 +235,8 @@ class Replay(abc.ABC):
             observer.use(self.py_client)
         # What was saved wins over what is asked for, and Reverb does not say so.
         self._check_table(self.make_table(*self._sizes), strict=True)
-        least, most = state["size"]
-        if not least <= self.size <= most:
-            raise ReplayFault(f"{folder!r}: {self.size} windows were loaded, {least} to {most} were saved")
+        if self.size != state["size"]:
+            raise ReplayFault(f"{folder!r}: {self.size} windows were loaded, {state['size']} were saved")
         self._set_state(state)
 
     def __enter__(self) -> "Replay":

@@ -269,7 +269,13 @@ class LocalReplay:
         return number
 
     def add_window(self, frames: list[int], cost: float) -> None:
-        """Keeps a window of frames, by their numbers, of this mean cost; for `WindowWriter`."""
+        """Keeps a window of frames, by their numbers, of this mean cost; for `WindowWriter`.
+
+        One that began too long ago, as its environment paused while others went on, is dropped: its first frames may
+        be written over before those of windows stored earlier.
+        """
+        if self._ring.count - frames[0] > self._slack:
+            return
         if self.size == self._max_size:
             if self.draws == "in_order":
                 raise ReplayFault(

@@ -1,7 +1,7 @@
 """What `WindowWriter` asks of Reverb, for a replay in the same process."""
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Optional, Protocol
 
 import numpy as np
 
@@ -39,11 +39,14 @@ class LocalWriter:
 
     def __init__(self, store: Store, keep: int):
         self._store, self._keep = store, keep
+        self._newest: Optional[np.ndarray] = None
         self.history: list[list[int]] = [[]]
 
     def append(self, columns: list[np.ndarray]) -> None:
-        """Keeps a frame, which is one column."""
-        self.history[0].append(self._store.add_frame(columns[0]))
+        """Keeps a frame, which is one column; the same object again, as at an episode's end, takes no second place."""
+        known = self._newest is columns[0] and bool(self.history[0])
+        self._newest = columns[0]
+        self.history[0].append(self.history[0][-1] if known else self._store.add_frame(columns[0]))
         del self.history[0][: -self._keep]
 
     def create_item(self, table: str, priority: float, window: list[list[int]]) -> None:

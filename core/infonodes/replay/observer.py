@@ -74,11 +74,10 @@ class ReplayObserver:
                     writer, row, int(step_type[at]), int(following[at]), 0.0 if cost is None else float(cost[at])
                 ))
                 continue
-            self.drain()
-            writer.discard()
+            self._held.append((writer,))
             where = f"environment {b}: " if outer else ""
             fault = fault or where + self._check.describe_nonfinite(row, trajectory.policy_info)
-        if len(self._held) >= self._write_every * len(self.writers):
+        if fault is not None or len(self._held) >= self._write_every * len(self.writers):
             self.drain()
         if fault is not None:
             raise ReplayFault(fault)
@@ -87,11 +86,19 @@ class ReplayObserver:
         """Writes the frames held back by `write_every`.
 
         Raises:
-          ReplayTimeout: if the server does not take what is due.
+          ReplayTimeout: if the server does not take what is due. Episodes whose frames were still held are dropped.
         """
         held, self._held = self._held, []
-        for writer, *frame in held:
-            writer.write(*frame)
+        for i, (writer, *frame) in enumerate(held):
+            if not frame:  # Its next one was not finite.
+                writer.discard()
+                continue
+            try:
+                writer.write(*frame)
+            except BaseException:
+                for later, *_ in held[i:]:
+                    later.discard()
+                raise
 
     @property
     def written(self) -> int:
@@ -113,9 +120,11 @@ class ReplayObserver:
 
     def discard(self) -> None:
         """Drops the open episodes, as after a crash of the environment."""
-        self.drain()
-        for writer in self.writers:
-            writer.discard()
+        try:
+            self.drain()
+        finally:
+            for writer in self.writers:
+                writer.discard()
 
     def reset(self, write_cached_steps: bool = True) -> None:
         """Ends the open episodes: TF-Agents' name for `discard`.

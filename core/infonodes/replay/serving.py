@@ -3,27 +3,23 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import itertools
 import json
 import os
 import shutil
 import socket
 import time
-from typing import Any, Iterator, Sequence
+from typing import Any, Sequence
 
 import reverb
-import tensorflow as tf
 import tree
 from absl import logging
-from reverb.cc import schema_pb2
-from reverb.cc.checkpointing import checkpoint_pb2
 
-from infonodes.replay import faults
+from infonodes.replay import faults, table_files
 from infonodes.replay.faults import ReplayFault
 
 _KEPT = 2
 _SAVE_DEADLINE_S = 60.0
-_MANIFEST = "manifest.json"
+_MANIFEST, _DAMAGED = "manifest.json", "damaged-"
 
 
 class PortLock:
@@ -66,6 +62,7 @@ class ReplayServer:
     ```
     folder/spool/            Reverb's: its checkpointer deletes whatever else lies here
     folder/kept/NNNNNNNN/    a whole checkpoint, and manifest.json: sha256 a file, tables, sizes
+    folder/kept/damaged-N/   set aside with a warning
     ```
 
     Started on a folder that has checkpoints, it goes on from the newest one that is whole; a
@@ -105,6 +102,9 @@ class ReplayServer:
         checkpointer = reverb.checkpointers.DefaultCheckpointer(path=self._spool)
         self._server = reverb.Server(list(tables), port=port, checkpointer=checkpointer)
         self._client = reverb.Client(f"localhost:{port}")
+        # What is served, which is what was asked for unless `adopt` took other tables: the next start compares with it.
+        served = self._client.server_info(timeout=int(_SAVE_DEADLINE_S))
+        self._described = {name: _describe(served[name]) for name in sorted(served)}
         found = self.sizes()
         if self.restored and found != self.restored:
             self.stop()
@@ -125,23 +125,18 @@ class ReplayServer:
           The new checkpoint's folder, whole when this returns.
 
         Raises:
+          OSError: if the disk does not take it; those before stay.
           ReplayTimeout: if it takes longer than a minute.
         """
-        path = faults.within(_SAVE_DEADLINE_S, self._client.checkpoint, f"localhost:{self.port}", "saving")
+        path, sizes = table_files.write(self._client, _SAVE_DEADLINE_S, self._spool)
         number = max([int(name) for name in self._numbers()], default=0) + 1
         part = os.path.join(self._kept, f"{number:08d}.part")
         os.rename(path, part)
-        manifest = {
-            "tables": self._described,
-            "sizes": _saved_sizes(part),
-            "files": {name: _sha256(os.path.join(part, name)) for name in sorted(os.listdir(part))},
-            "spool_name": os.path.basename(path),
-            "time_s": time.time(),
-        }
-        with open(os.path.join(part, _MANIFEST), "w", encoding="utf-8") as file:
-            json.dump(manifest, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            self._write_manifest(part, sizes, os.path.basename(path))
+        except OSError:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
         whole = part[: -len(".part")]
         os.rename(part, whole)
         for name in self._numbers()[:-_KEPT]:
@@ -155,13 +150,25 @@ class ReplayServer:
 
     # -- private -----------------------------------------------------------------------------
 
+    def _write_manifest(self, folder: str, sizes: dict[str, int], spool_name: str) -> None:
+        manifest = {
+            "tables": self._described,
+            "sizes": sizes,
+            "files": {name: _sha256(os.path.join(folder, name)) for name in sorted(os.listdir(folder))},
+            "spool_name": spool_name,
+            "time_s": time.time(),
+        }
+        with open(os.path.join(folder, _MANIFEST), "w", encoding="utf-8") as file:
+            json.dump(manifest, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+
     def _numbers(self) -> list[str]:
         return sorted(name for name in os.listdir(self._kept) if name.isdigit())
 
     def _prepare_spool(self, adopt: bool) -> dict[str, int]:
         """Puts the newest whole checkpoint, and only that, where Reverb will load it from."""
-        for name in os.listdir(self._spool):
-            shutil.rmtree(os.path.join(self._spool, name))
+        table_files.empty(self._spool)
         for name in os.listdir(self._kept):
             if name.endswith(".part"):
                 shutil.rmtree(os.path.join(self._kept, name))
@@ -178,12 +185,21 @@ class ReplayServer:
             os.mkdir(target, 0o700)
             for file in manifest["files"]:
                 shutil.copyfile(os.path.join(folder, file), os.path.join(target, file))
+            self._set_aside(after=number)
             return dict(manifest["sizes"])
         if self._numbers():
             raise ReplayFault(
                 f"no checkpoint in {self._kept!r} is whole; delete the folder's content to start with an empty replay"
             )
         return {}
+
+    def _set_aside(self, after: str) -> None:
+        """Renames the damaged ones newer than `after`, so that they do not count among those kept."""
+        for number in self._numbers():
+            if number > after:
+                aside = os.path.join(self._kept, _DAMAGED + number)
+                shutil.rmtree(aside, ignore_errors=True)
+                os.rename(os.path.join(self._kept, number), aside)
 
     def _refuse_other_tables(self, saved: dict[str, Any], folder: str) -> None:
         differences = [
@@ -222,24 +238,13 @@ def read_manifest(folder: str) -> dict[str, Any]:
         path = os.path.join(folder, name)
         if os.path.islink(path) or not os.path.isfile(path):
             raise ReplayFault(f"checkpoint {folder!r}: {name!r} is missing")
-        if _sha256(path) != digest:
+        try:
+            found = _sha256(path)
+        except OSError as error:
+            raise ReplayFault(f"checkpoint {folder!r}: {name!r} cannot be read ({error})") from error
+        if found != digest:
             raise ReplayFault(f"checkpoint {folder!r}: {name!r} was changed after it was saved")
     return manifest
-
-
-def _saved_sizes(folder: str) -> dict[str, int]:
-    """Returns the items by table in Reverb's checkpoint `folder`, whose layout is its own."""
-    tables = [checkpoint_pb2.PriorityTableCheckpoint.FromString(r) for r in _records(folder, "tables.tfrecord")]
-    sizes = dict.fromkeys(sorted(table.table_name for table in tables), 0)
-    for record in _records(folder, "items.tfrecord"):
-        sizes[schema_pb2.PrioritizedItem.FromString(record).table] += 1
-    return sizes
-
-
-def _records(folder: str, name: str) -> Iterator[bytes]:
-    """Returns a file's records, read a thousand at a time: each tensor leaks, see `eager_leak`."""
-    batches = tf.data.TFRecordDataset(os.path.join(folder, name), "ZLIB").batch(1000)
-    return itertools.chain.from_iterable(batches.as_numpy_iterator())
 
 
 def _describe(info: Any) -> dict[str, Any]:

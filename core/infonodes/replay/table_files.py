@@ -1,15 +1,22 @@
 """Reverb's own checkpoints of its tables, kept away from everything else."""
 from __future__ import annotations
 
+import errno
+import itertools
 import json
 import os
 import re
 import shutil
 import tempfile
-from typing import Any, Optional
+from typing import Any, Iterator, Optional
 
+import reverb
+import tensorflow as tf
+from reverb.cc import schema_pb2
+from reverb.cc.checkpointing import checkpoint_pb2
 from reverb.platform.default import checkpointers
 
+from infonodes.replay import faults
 from infonodes.replay.faults import ReplayFault
 
 STATE = "replay.json"
@@ -46,18 +53,29 @@ class TableFiles:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         self.folder = os.path.realpath(folder)
         self._refuse_others()
-        self._clean()
+        empty(self.folder)
         self.checkpointer = checkpointers.DefaultCheckpointer(path=self.folder)
 
-    def take(self, path: str, into: str) -> None:
-        """Moves the checkpoint that Reverb wrote to `path` into the folder `into`.
+    def write(self, client: reverb.Client, seconds: float, into: str) -> dict[str, int]:
+        """Has the server of `client` write a checkpoint, and moves it into the folder `into`.
+
+        Returns:
+          The items by table that it holds.
 
         Raises:
+          OSError: if the disk does not take it; nothing of it stays in Reverb's folder.
+          ReplayTimeout: if it takes longer than `seconds`.
           ReplayFault: if it is not there.
         """
+        path, sizes = write(client, seconds, self.folder)
         if not os.path.isfile(os.path.join(path, "DONE")) or os.path.dirname(os.path.realpath(path)) != self.folder:
             raise ReplayFault(f"Reverb said it wrote {path!r}: expected a whole checkpoint in {self.folder!r}")
-        shutil.move(path, os.path.join(into, os.path.basename(path)))
+        try:
+            shutil.move(path, os.path.join(into, os.path.basename(path)))
+        except OSError:
+            empty(self.folder)
+            raise
+        return sizes
 
     def give(self, source: str) -> None:
         """Copies the one checkpoint in `source` to where a new server will find it.
@@ -69,7 +87,7 @@ class TableFiles:
         if len(found) != 1 or not os.path.isfile(os.path.join(source, found[0], "DONE")):
             raise ReplayFault(f"{source!r}: expected one whole checkpoint of Reverb's, got {found}")
         self._refuse_others()
-        self._clean()
+        empty(self.folder)
         shutil.copytree(os.path.join(source, found[0]), os.path.join(self.folder, found[0]))
 
     def close(self) -> None:
@@ -87,9 +105,32 @@ class TableFiles:
                 f"checkpoint_dir {self.folder!r}: it holds {others}, which Reverb would delete; give it a folder alone"
             )
 
-    def _clean(self) -> None:
-        for name in os.listdir(self.folder):
-            shutil.rmtree(os.path.join(self.folder, name))
+
+def write(client: reverb.Client, seconds: float, folder: str) -> tuple[str, dict[str, int]]:
+    """Has the server of `client` write a checkpoint below its `folder`.
+
+    Returns:
+      Where it is, and the items by table that it holds.
+
+    Raises:
+      OSError: if the disk does not take it; `folder` is empty then.
+      ReplayTimeout: if it takes longer than `seconds`.
+    """
+    try:
+        path = faults.within(seconds, client.checkpoint, client.server_address, "writing a checkpoint")
+        return path, _sizes(path)
+    except ReplayFault:
+        raise
+    except (IndexError, RuntimeError, tf.errors.OpError) as error:  # What Reverb and TensorFlow make of the disk's own.
+        empty(folder)
+        told = f"Reverb could not write its checkpoint ({error}); is the disk full?"
+        raise OSError(errno.EIO, told, folder) from error
+
+
+def empty(folder: str) -> None:
+    """Removes the folders in `folder`."""
+    for name in os.listdir(folder):
+        shutil.rmtree(os.path.join(folder, name))
 
 
 def write_state(folder: str, state: dict[str, Any]) -> None:
@@ -109,3 +150,27 @@ def read_state(folder: str) -> dict[str, Any]:
             return json.load(file)
     except (OSError, ValueError) as error:
         raise ReplayFault(f"{folder!r}: no state of a replay ({error})") from error
+
+
+def _sizes(folder: str) -> dict[str, int]:
+    """Returns the items by table in Reverb's checkpoint `folder`, whose layout is its own.
+
+    All of it is read: what the disk refuses at a file's end, Reverb does not notice.
+
+    Raises:
+      tf.errors.DataLossError: if a file is cut off.
+    """
+    tables = [checkpoint_pb2.PriorityTableCheckpoint.FromString(r) for r in _records(folder, "tables.tfrecord")]
+    found = dict.fromkeys(sorted(table.table_name for table in tables), 0)
+    for record in _records(folder, "items.tfrecord") if found else ():
+        found[schema_pb2.PrioritizedItem.FromString(record).table] += 1
+    chunks = sum(1 for _ in _records(folder, "chunks.tfrecord"))
+    if not found or bool(chunks) != any(found.values()):
+        raise tf.errors.DataLossError(None, None, f"{folder}: items {found} of {chunks} chunks")
+    return found
+
+
+def _records(folder: str, name: str) -> Iterator[bytes]:
+    """Returns a file's records, read a thousand at a time: each tensor leaks, see `eager_leak`."""
+    batches = tf.data.TFRecordDataset(os.path.join(folder, name), "ZLIB").batch(1000)
+    return itertools.chain.from_iterable(batches.as_numpy_iterator())

@@ -195,6 +195,10 @@ class WeightsChannel:
         make = lambda: reverb_variable_container.ReverbVariableContainer(address, (table,))
         try:
             self._container = self._within(make, "connecting for weights")
+        except ReplayFault:
+            raise
+        except (reverb.errors.ReverbError, RuntimeError) as error:
+            raise faults.no_answer(address, self._deadline_s, "connecting for weights") from error
         except (KeyError, ValueError, TypeError) as error:
             raise ReplayFault(
                 f"server at {address}: its table {table!r} does not hold weights ({error}); serve "
@@ -212,11 +216,8 @@ class WeightsChannel:
         Raises:
           ReplayTimeout: if the server does not answer.
         """
-        try:
-            info = reverb.Client(self._address).server_info(timeout=max(1, round(self._deadline_s)))
-        except (reverb.errors.ReverbError, RuntimeError) as error:
-            raise faults.no_answer(self._address, self._deadline_s, "looking for weights") from error
-        return self._table in info and info[self._table].current_size > 0
+        tables = self._tables("looking for weights")
+        return self._table in tables and tables[self._table].current_size > 0
 
     def publish(self, step: int) -> None:
         """Publishes the variables' values.
@@ -232,8 +233,8 @@ class WeightsChannel:
         self._format.check(message, "this learner")
         try:
             self._within(lambda: self._push(message), "publishing weights")
-        except (tf.errors.InvalidArgumentError, tf.errors.InternalError) as error:
-            raise self._refused(error) from error
+        except tf.errors.OpError as error:
+            raise self._fault(error, "publishing weights") from error
 
     def pull(self) -> tuple[Nest, Published]:
         """Returns the newest weights, checked, for `apply`; may run in a thread of its own.
@@ -244,8 +245,8 @@ class WeightsChannel:
         """
         try:
             message = plug(self._within(self._pull, "pulling weights"))
-        except (tf.errors.InvalidArgumentError, tf.errors.InternalError) as error:
-            raise self._refused(error) from error
+        except tf.errors.OpError as error:
+            raise self._fault(error, "pulling weights") from error
         expected = self._format.signature["weights"]
         found = {d: (v.dtype, v.shape) for d, v in message["weights"].items()}
         wanted = {d: (s.dtype, s.shape) for d, s in expected.items()}
@@ -270,7 +271,19 @@ class WeightsChannel:
         for variable, value in zip(self._variables, self._format.unpack(packed)):
             variable.assign(value)
 
-    def _refused(self, error: Exception) -> ReplayFault:
+    def _tables(self, doing: str) -> dict[str, Any]:
+        """Returns what the server says of its tables, by name."""
+        try:
+            return reverb.Client(self._address).server_info(timeout=max(1, round(self._deadline_s)))
+        except (reverb.errors.ReverbError, RuntimeError) as error:
+            raise faults.no_answer(self._address, self._deadline_s, doing) from error
+
+    def _fault(self, error: Exception, doing: str) -> ReplayFault:
+        """Returns why a call failed: one that dies gives the same errors as one with another table, so it is asked."""
+        leaves = lambda nest: [(tuple(s.shape), s.dtype.name) for s in tf.nest.flatten(nest)]
+        found = self._tables(doing).get(self._table)
+        if found is not None and leaves(found.signature or ()) == leaves(self._format.signature):
+            return faults.no_answer(self._address, self._deadline_s, doing)
         return ReplayFault(
             f"weights at {self._address}: the table {self._table!r} is for other weights "
             f"({str(error).splitlines()[0][:200]}); start server, learner and collectors from the same config"

@@ -1,0 +1,68 @@
+"""Run by test_distributed_parts: what collector and learner do when others fail."""
+import threading
+import types
+
+import pytest
+
+from experiments.distributed import collect as collect_lib
+from experiments.distributed import learn, roles
+from experiments.run_config import RunConfig
+from infonodes.environments import guarded
+from infonodes.replay import ReplayTimeout
+
+
+def collector_of(failures):
+    """Returns a `Collect` whose environment fails so many resets, and what it counts them in."""
+    collect = object.__new__(collect_lib.Collect)
+    resets = []
+
+    def begin(random):
+        del random
+        resets.append(1)
+        if len(resets) <= failures:
+            raise guarded.EnvironmentFault("reset: the simulator is not up yet")
+        return "collector"
+
+    collect._collector, collect._faults = begin, 0
+    collect._role = types.SimpleNamespace(stop=threading.Event(), say=lambda *_: None)
+    return collect, resets
+
+
+def test_an_environment_that_fails_to_begin_is_tried_again(monkeypatch):
+    """A simulator that crashed takes a while to come back; the run goes on meanwhile."""
+    monkeypatch.setattr(collect_lib, "_PAUSE_S", 0.0)
+    collect, _ = collector_of(failures=2)
+    assert collect._begin_again(random=False) == "collector" and collect._faults == 2
+    collect, resets = collector_of(failures=100)
+    with pytest.raises(RuntimeError, match="began no episode in 5 attempts"):
+        collect._begin_again(random=False)
+    assert len(resets) == 5
+
+
+def test_a_collector_that_tries_again_looks_at_stop(monkeypatch):
+    monkeypatch.setattr(collect_lib, "_PAUSE_S", 1000.0)
+    collect, resets = collector_of(failures=100)
+    collect._role.stop.set()
+    assert collect._begin_again(random=False) is None and len(resets) == 1
+
+
+def test_a_server_that_dies_while_weights_are_published_is_connected_to_again(monkeypatch):
+    """The first connection is lost at its publication; without a feed there is nothing to learn from."""
+    learner = object.__new__(learn.Learner)
+    learner._role = types.SimpleNamespace(await_server=lambda _: True, say=lambda *_: None)
+    learner._endpoint = types.SimpleNamespace(fresh=lambda: "localhost:1")
+    learner._config, learner._setup = RunConfig(), types.SimpleNamespace(replicas=1, local_replicas=1, is_chief=True)
+    learner.agent, learner._policy_variables, learner._feed, learner._replay = None, [], None, None
+    learner._step, learner._publications = 0, 0
+    answers = [ReplayTimeout("it died"), None]
+
+    def publish(step):
+        del step
+        answer = answers.pop(0)
+        if answer is not None:
+            raise answer
+
+    monkeypatch.setattr(roles, "make_replay", lambda *_: types.SimpleNamespace(dataset=print))
+    monkeypatch.setattr(learn, "Feed", lambda *_: types.SimpleNamespace(close=lambda: None))
+    learner._channel = types.SimpleNamespace(connect=lambda _: None, publish=publish)
+    assert learner._connect() and learner._feed is not None and not answers
