@@ -43,6 +43,34 @@ def tables(role: roles.Role) -> list[reverb.Table]:
     return [table, WeightsFormat(agent.collect_policy.variables()).make_table()]
 
 
+def serve(server: ReplayServer, role: roles.Role, every_s: float) -> int:
+    """Saves every so often until told to stop, then saves; returns the exit code.
+
+    A save that the disk does not take is said, and tried again later; experience is served meanwhile.
+
+    Raises:
+      OSError: if the disk does not take the last one.
+    """
+    saved = tried = time.monotonic()
+    while True:
+        stopping = role.stop.wait(1.0)
+        if stopping or time.monotonic() - tried >= every_s:
+            tried = time.monotonic()
+            try:
+                path = server.save()
+            except OSError as error:
+                if stopping:
+                    raise
+                role.say(f"not saved: {error}; trying again in {every_s:g} s")
+            else:
+                saved = tried
+                role.say(f"saved {os.path.basename(path)}", every_s=0.0 if stopping else 300.0, key="saved")
+        role.report(sizes=server.sizes(), restored=server.restored, saved_ago_s=time.monotonic() - saved)
+        if stopping:
+            server.stop()
+            return roles.STOPPED
+
+
 def main() -> int:
     """Serves until told to stop, then saves."""
     role = roles.Role("server")
@@ -50,17 +78,7 @@ def main() -> int:
     port = int(roles.ADDRESS.value.rpartition(":")[2])
     server = ReplayServer(tables(role), role.folder.file("replay"), port, _ADOPT.value)
     role.say(f"serving at port {port}, {server.restored or 'nothing'} restored")
-    saved = time.monotonic()
-    while True:
-        stopping = role.stop.wait(1.0)
-        if stopping or time.monotonic() - saved >= _EVERY_S.value:
-            path = server.save()
-            saved = time.monotonic()
-            role.say(f"saved {os.path.basename(path)}", every_s=0.0 if stopping else 300.0, key="saved")
-        role.report(sizes=server.sizes(), restored=server.restored, saved_ago_s=time.monotonic() - saved)
-        if stopping:
-            server.stop()
-            return roles.STOPPED
+    return serve(server, role, _EVERY_S.value)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Run by test_distributed_parts: what collector and learner do when others fail."""
+"""Run by test_distributed_parts: what collector, learner and server do when others fail."""
 import threading
 import types
 
@@ -6,6 +6,7 @@ import pytest
 
 from experiments.distributed import collect as collect_lib
 from experiments.distributed import learn, roles
+from experiments.distributed import server as server_lib
 from experiments.run_config import RunConfig
 from infonodes.environments import guarded
 from infonodes.replay import ReplayTimeout
@@ -66,3 +67,28 @@ def test_a_server_that_dies_while_weights_are_published_is_connected_to_again(mo
     monkeypatch.setattr(learn, "Feed", lambda *_: types.SimpleNamespace(close=lambda: None))
     learner._channel = types.SimpleNamespace(connect=lambda _: None, publish=publish)
     assert learner._connect() and learner._feed is not None and not answers
+
+
+@pytest.mark.parametrize("last_fails", [False, True])
+def test_a_server_whose_disk_is_full_for_a_while_goes_on_serving(last_fails):
+    """Only the save that nothing follows ends it with the error."""
+    disk = [OSError("is the disk full?"), None, *[OSError("is the disk full?")] * last_fails]
+    waits, said, stopped = [False, False, True], [], []
+
+    def save():
+        answer = disk.pop(0) if disk else None
+        if answer is not None:
+            raise answer
+        return "kept/00000001"
+
+    server = types.SimpleNamespace(save=save, sizes=dict, restored={}, stop=lambda: stopped.append(1))
+    role = types.SimpleNamespace(
+        stop=types.SimpleNamespace(wait=lambda _: waits.pop(0)), report=lambda **_: None,
+        say=lambda text, **_: said.append(text.split(":")[0]),
+    )
+    if last_fails:
+        with pytest.raises(OSError, match="disk"):
+            server_lib.serve(server, role, every_s=0.0)
+    else:
+        assert server_lib.serve(server, role, every_s=0.0) == roles.STOPPED and stopped
+    assert said == ["not saved", "saved 00000001", "saved 00000001"][: 3 - last_fails]
