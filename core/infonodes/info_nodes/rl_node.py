@@ -72,7 +72,7 @@ class RLNode(InfoNode):
             the node `reward_name` says.
           gamma: Discount of that absorbing state.
           shape_parents: Let the agent's loss also train the parents' encoders; for agents
-            that have a loss (DQN, C51).
+            that have a loss (DQN, C51). It is the batch's mean: importance weights do not tell rows apart.
           on_policy: Whether its data may be used once only; by default known for PPO and
             REINFORCE, False for others.
           trainable: False freezes it.
