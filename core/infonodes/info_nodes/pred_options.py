@@ -4,11 +4,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Mapping
 
-import numpy as np
 import tensorflow as tf
 from absl import logging
 
 from infonodes.info_nodes.info_node import InfoNode
+from infonodes.info_nodes.organs.gym.base import of_bits
 from infonodes.info_nodes.pred_settings import PredSettings
 from infonodes.packing import outer_shape
 from infonodes.rules import candidates
@@ -41,13 +41,9 @@ def count(name: str, controls: list[InfoNode], settings: PredSettings) -> int:
 
 def _choices(control: InfoNode) -> int:
     """Returns how many targets a discrete control takes; 0 for others."""
-    spec = control.target_spec
     if control.blocks:
         return math.prod(control.blocks)
-    if spec is None or control.is_latent or not (spec.dtype.is_bool or spec.dtype.is_integer):
-        return 0
-    is_bits = spec.dtype.is_bool or np.all(np.asarray(spec.maximum, np.int64) - spec.minimum == 1)
-    return 2**control.control_size if is_bits else 0
+    return 2**control.control_size if of_bits(control.target_spec) else 0
 
 
 def of_actuators(node: PredNode, state: State) -> tf.Tensor:

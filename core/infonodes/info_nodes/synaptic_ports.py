@@ -3,15 +3,14 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-import numpy as np
 import tensorflow as tf
 
 from infonodes.info_nodes.info_node import InfoNode
-from infonodes.info_nodes.organs.gym.base import spec_bounds
+from infonodes.info_nodes.organs.gym.base import of_bits
 from infonodes.info_nodes.synaptic_settings import SynapticSettings
 from infonodes.networks.statistic import running_statistic
 from infonodes.rules.place_cells import centres, place_cells
-from infonodes.types import GraphError, Nest, Spec, State
+from infonodes.types import GraphError, Nest, State
 
 # Values beyond this say nothing of a feature's range.
 _LARGEST = 1e6
@@ -95,7 +94,7 @@ class Outlet:
         """Reads what the bound `control` is."""
         self._control, self._cfg = control, cfg
         # More cells than there are values would make some values likelier than others.
-        self._cells = 2 if _of_bits(control.target_spec) else cfg.output_cells
+        self._cells = 2 if of_bits(control.target_spec) else cfg.output_cells
         if control.is_latent:
             self.blocks: tuple[int, ...] = (cfg.candidates,)
         elif control.blocks:
@@ -119,11 +118,3 @@ class Outlet:
             codes = [tf.one_hot(choice[:, g], width) for g, width in enumerate(self.blocks)]
             return control.decode(tf.concat(codes, axis=1))
         return control.decode(tf.gather(tf.constant(centres(self._cells)), choice))
-
-
-def _of_bits(spec: Spec) -> bool:
-    """Returns whether all numbers of a target take two neighbouring whole values, or true and false."""
-    if not isinstance(spec, tf.TensorSpec) or not (spec.dtype.is_bool or spec.dtype.is_integer):
-        return False
-    low, high = spec_bounds(spec)
-    return bool(np.all(high - low == 1.0))

@@ -222,6 +222,14 @@ def spec_bounds(spec: Spec) -> tuple[np.ndarray, np.ndarray]:
     return whole(low), whole(high)
 
 
+def of_bits(spec: Optional[Spec]) -> bool:
+    """Returns whether all numbers of a leaf take two neighbouring whole values, or true and false."""
+    if not isinstance(spec, tf.TensorSpec) or not (spec.dtype.is_bool or spec.dtype.is_integer):
+        return False
+    low, high = spec_bounds(spec)
+    return bool(np.all(high - low == 1.0))
+
+
 def choices(node: str, key: str, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Returns how many integers there are from `low` to `high`, flat int64.
 
