@@ -19,7 +19,7 @@ import tensorflow as tf
 import tqdm
 from absl import app, flags
 
-from experiments import plotting, results
+from experiments import command_line, plotting, results
 from experiments.forage_settings import body
 from infonodes import presets
 from infonodes.environments.forage import ForageSettings, ForageTFEnvironment
@@ -89,7 +89,7 @@ def seconds_a_tick(mind: str, count: int) -> tuple[float, float]:
 
 def main(argv: list) -> None:
     """Prints and writes the table and the curve; exits with 1 on a miss."""
-    del argv
+    command_line.check(argv)
     counts = [int(count) for count in _ORGANS.value]
     rows, rates = [], {mind: [] for mind in _MINDS.value}
     for mind, count in tqdm.tqdm([(m, c) for m in _MINDS.value for c in counts]):

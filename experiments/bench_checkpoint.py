@@ -19,6 +19,7 @@ import tensorflow as tf
 from absl import app, flags
 from tf_agents.trajectories import trajectory
 
+from experiments import command_line
 from infonodes.checkpoints import Checkpoints
 from infonodes.replay import CostPrioritizedReplay, LocalReplay
 
@@ -96,7 +97,7 @@ def _write(replay, noise: np.ndarray, waits: list[float], done: threading.Event)
 
 def main(argv: list) -> None:
     """Prints both replays' figures against the bars."""
-    del argv
+    command_line.check(argv)
     makers = {
         "reverb": lambda: CostPrioritizedReplay(spec(), 2, max_size=2 * _WINDOWS.value),
         "local": lambda: LocalReplay(spec(), 2, max_size=2 * _WINDOWS.value),

@@ -1,4 +1,4 @@
-"""How fast are environments stepped? PackedDriver and TF-Agents' PyDriver in turns, same policy, with Reverb.
+"""How fast are environments stepped? PackedDriver and TF-Agents' PyDriver, same policy, with Reverb.
 
   python -m experiments.bench_driver
 
@@ -19,13 +19,14 @@ from tf_agents.environments import batched_py_environment, suite_gym, wrappers
 from tf_agents.policies import py_tf_eager_policy
 from tf_agents.specs import tensor_spec
 
-from experiments import bench_speed
+from experiments import command_line, ratios
 from infonodes import presets
 from infonodes.driver import PackedDriver
 from infonodes.replay import CostPrioritizedReplay
 from infonodes.types import Nest
 
-_DRIVER_OUT = flags.DEFINE_string("driver_out", os.path.join("docs", "results", "driver.md"), "The report.")
+_OUT = flags.DEFINE_string("out", os.path.join("docs", "results", "driver.md"), "The report.")
+ratios.adopt()
 
 BATCH = 32
 TICKS = {None: 300, BATCH: 60}
@@ -66,38 +67,32 @@ def contestant(kind: str, agent: tf_agent.TFAgent, replay: CostPrioritizedReplay
     return call
 
 
-def main(argv: list) -> None:
-    """Prints and writes the table; exits with 1 on a miss."""
-    del argv
+def measure() -> list[ratios.Ratio]:
+    """Measures both drivers, alone and in a batch."""
     env = suite_gym.load("CartPole-v1")
     agent = presets.predictive(*map(tensor_spec.from_spec, (env.time_step_spec(), env.action_spec())))
     with CostPrioritizedReplay(agent.collect_data_spec, presets.WINDOW) as replay:
-        found = bench_speed.in_turns({
+        found = ratios.in_turns({
             (kind, batch): contestant(kind, agent, replay, batch)
             for batch in TICKS for kind in ("PyDriver", "PackedDriver")
         }, 1)
     step_us = {key: 1e3 * ms / TICKS[key[1]] / (key[1] or 1) for key, ms in found.items()}
-    lines = ["| driver | batch | µs a step of one row | steps/s / PyDriver's at batch 1 |", "| --- | --- | --- | --- |"]
-    base = step_us["PyDriver", None]
-    lines += [f"| {kind} | {batch or 1} | {us:.0f} | {base / us:.2f} |" for (kind, batch), us in step_us.items()]
-    ratios = {
-        "PackedDriver / PyDriver, both at batch 1": (base / step_us["PackedDriver", None], 2.5),
-        f"PackedDriver at batch {BATCH} / PyDriver at batch 1": (base / step_us["PackedDriver", BATCH], 10.0),
-    }
-    lines += ["", "| steps/s | measured | bar | |", "| --- | --- | --- | --- |"]
-    for what, (ratio, bar) in ratios.items():
-        lines.append(f"| {what} | {ratio:.2f} | ≥ {bar:g} | {'pass' if ratio >= bar else 'MISS'} |")
-    both = step_us["PyDriver", BATCH] / step_us["PackedDriver", BATCH]
-    lines.append(f"| PackedDriver / PyDriver, both at batch {BATCH} | {both:.2f} | - | |")
-    rounds = flags.FLAGS.rounds
-    how = (f"`python -m experiments.bench_driver --rounds={rounds}`: CartPole-v1, `presets.predictive`, windows "
-           f"written to Reverb by both; median of {rounds} turns in one process.")
-    text = "\n".join(["# Drivers", "", how, "", *lines]) + "\n"
-    os.makedirs(os.path.dirname(_DRIVER_OUT.value) or ".", exist_ok=True)
-    with open(_DRIVER_OUT.value, "w", encoding="utf-8") as file:
-        file.write(text)
-    print(text)
-    if any(r < bar for r, bar in ratios.values()):
+
+    def ratio(ours: Optional[int], theirs: Optional[int], bar: Optional[float]) -> ratios.Ratio:
+        what = f"steps/s, PackedDriver at batch {ours or 1} / PyDriver at batch {theirs or 1}"
+        times = {"PackedDriver": step_us["PackedDriver", ours], "PyDriver": step_us["PyDriver", theirs]}
+        units = {f"{name} (µs a row)": us for name, us in times.items()}
+        return ratios.Ratio(what, times["PyDriver"] / times["PackedDriver"], bar, True, units)
+
+    return [ratio(None, None, 2.5), ratio(BATCH, None, 10.0), ratio(BATCH, BATCH, None)]
+
+
+def main(argv: list) -> None:
+    """Prints and writes the table; exits with 1 on a miss."""
+    command_line.check(argv)
+    title = ("# Drivers\n\n`python -m experiments.bench_driver`: CartPole-v1, `presets.predictive`, windows written to "
+             "Reverb by both.")
+    if not ratios.report(title, measure, _OUT.value):
         raise SystemExit(1)
 
 

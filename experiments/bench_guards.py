@@ -18,7 +18,7 @@ from absl import app, flags
 from tf_agents.environments import suite_gym
 from tf_agents.specs import tensor_spec
 
-from experiments import settings
+from experiments import command_line, settings
 from experiments.collecting import Collector
 from infonodes.environments import guarded
 from infonodes.replay import LocalReplay
@@ -39,7 +39,7 @@ def seconds_a_call(call, times: int) -> float:
 
 def main(argv: list) -> None:
     """Prints the medians."""
-    del argv
+    command_line.check(argv)
     bare, inner = suite_gym.load("CartPole-v1"), suite_gym.load("CartPole-v1")
     env = guarded.GuardedEnvironment(inner)
     specs = tensor_spec.from_spec((env.time_step_spec(), env.action_spec()))

@@ -26,6 +26,7 @@ from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory
 
+from experiments import command_line
 from experiments.process_figures import rss_mb
 from infonodes.replay import CostPrioritizedReplay
 
@@ -94,7 +95,7 @@ def measure(replay: CostPrioritizedReplay, rng: np.random.Generator) -> dict[str
 
 def main(argv: list) -> None:
     """Prints the medians; exits with 1 on a miss."""
-    del argv
+    command_line.check(argv)
     with native_stderr() as said:
         with CostPrioritizedReplay(data_spec(), _LENGTH, _SIZE) as replay:
             found = measure(replay, np.random.default_rng(0))

@@ -1,4 +1,4 @@
-"""How fast? Ratios against TF-Agents' DqnAgent, measured in turns in one process.
+"""How fast? Ratios against TF-Agents' DqnAgent, measured in turns, in several processes.
 
   python -m experiments.bench_speed
 
@@ -7,8 +7,6 @@ Writes docs/results/speed.md. Figures in ms are of this run; on busy machines tr
 from __future__ import annotations
 
 import os
-import statistics
-import time
 from typing import Any, Callable
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -22,7 +20,9 @@ from tf_agents.policies import py_tf_eager_policy
 from tf_agents.specs import tensor_spec
 from tf_agents.utils import common
 
+from experiments import command_line, ratios
 from experiments.baselines import UniformReplay
+from experiments.ratios import in_turns
 from infonodes import presets
 from infonodes.agent import InfoNodeAgent
 from infonodes.info_nodes.organs import gym
@@ -31,25 +31,10 @@ from infonodes.info_nodes.reward_node import RewardNode
 from infonodes.replay import CostPrioritizedReplay
 from infonodes.testing import fakes
 
-_ROUNDS = flags.DEFINE_integer("rounds", 7, "Turns of each contestant; the median counts.")
+ratios.adopt()
 _OUT = flags.DEFINE_string("out", os.path.join("docs", "results", "speed.md"), "The report.")
 
 BATCH = 64
-
-
-def in_turns(contestants: dict[str, Callable[[], Any]], calls: int) -> dict[str, float]:
-    """Returns the median ms a call of each contestant, measured in turns."""
-    for call in contestants.values():
-        call()
-        call()
-    times: dict[str, list[float]] = {name: [] for name in contestants}
-    for _ in range(_ROUNDS.value):
-        for name, call in contestants.items():
-            began = time.perf_counter()
-            for _ in range(calls):
-                call()
-            times[name].append((time.perf_counter() - began) / calls * 1e3)
-    return {name: statistics.median(found) for name, found in times.items()}
 
 
 def stock(specs: tuple) -> tf_agent.TFAgent:
@@ -101,17 +86,15 @@ def in_graph(specs: tuple, batch: int, ticks: int) -> Callable[[], Any]:
     return lambda: run()
 
 
-def report() -> list[tuple[str, float, str, bool, str]]:
-    """Measures everything; returns (what, ratio, bar, reached, details)."""
+def measure() -> list[ratios.Ratio]:
+    """Measures everything."""
     env = tf_py_environment.TFPyEnvironment(suite_gym.load("CartPole-v1"))
     specs = (env.time_step_spec(), env.action_spec())
     ours, peer = presets.predictive(*specs), stock(specs)
     rows = []
 
     def add(what: str, ratio: float, bar: float, at_least: bool, found: dict[str, float]) -> None:
-        reached = ratio >= bar if at_least else ratio <= bar
-        details = ", ".join(f"{name} {ms:.3g} ms" for name, ms in found.items())
-        rows.append((what, ratio, f"{'≥' if at_least else '≤'} {bar:g}", reached, details))
+        rows.append(ratios.Ratio(what, ratio, bar, at_least, {f"{name} (ms)": ms for name, ms in found.items()}))
 
     with CostPrioritizedReplay(ours.collect_data_spec, presets.WINDOW) as replay:
         uniform = UniformReplay(peer.collect_data_spec, 2, 100_000)
@@ -145,18 +128,9 @@ def report() -> list[tuple[str, float, str, bool, str]]:
 
 def main(argv: list) -> None:
     """Prints and writes the table; exits with 1 on a miss."""
-    del argv
-    rows = report()
-    how = f"`python -m experiments.bench_speed`, median of {_ROUNDS.value} turns, TF {tf.__version__}."
-    lines = ["# Speed\n", how + "\n",
-             "| what | measured | bar | | details, a step or call |", "| --- | --- | --- | --- | --- |"]
-    lines += [f"| {w} | {r:.3g} | {b} | {'pass' if ok else 'MISS'} | {d} |" for w, r, b, ok, d in rows]
-    text = "\n".join(lines) + "\n"
-    os.makedirs(os.path.dirname(_OUT.value) or ".", exist_ok=True)
-    with open(_OUT.value, "w", encoding="utf-8") as file:
-        file.write(text)
-    print(text)
-    if not all(ok for *_, ok, _ in rows):
+    command_line.check(argv)
+    title = "# Speed\n\n`python -m experiments.bench_speed`: CartPole-v1."
+    if not ratios.report(title, measure, _OUT.value):
         raise SystemExit(1)
 
 

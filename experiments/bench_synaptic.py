@@ -19,7 +19,7 @@ import tensorflow as tf
 import tqdm
 from absl import app, flags
 
-from experiments import in_graph
+from experiments import command_line, in_graph
 from experiments.tf_tasks import TASKS
 from infonodes import presets
 from infonodes.info_nodes import synaptic_learning as learning
@@ -171,7 +171,7 @@ def agent_rows() -> list[str]:
 
 def main(argv: list) -> None:
     """Measures, prints and writes the report."""
-    del argv
+    command_line.check(argv)
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     lines = [

@@ -1,0 +1,43 @@
+"""Ratios are medians over fresh processes, judged by their bars."""
+import os
+
+import pytest
+from absl import flags
+
+from experiments import ratios
+
+
+def found(value, bar=2.0, at_least=True):
+    return ratios.Ratio("fast", value, bar, at_least, {"ours (ms)": value})
+
+
+def measure():
+    """A process of its own each time: its number tells."""
+    return [found(os.getpid() % 997 + 1.0, bar=0.0)]  # Three digits are shown.
+
+
+@pytest.mark.parametrize(("at_least", "bar", "passes"), [
+    (True, 3.0, True), (True, 3.5, False), (False, 3.0, True), (False, 2.5, False), (True, None, True),
+])
+def test_the_median_is_what_counts(at_least, bar, passes):
+    lines, passed = ratios.table([[found(value, bar, at_least)] for value in (1.0, 3.0, 9.0)])
+    assert passed is passes
+    assert "3 [1, 9]" in lines[-1] and "ours (ms) 3" in lines[-1]
+    assert ("MISS" in lines[-1]) is not passes
+
+
+def test_one_miss_is_a_miss():
+    assert not ratios.table([[found(1.0), found(3.0)]])[1]
+
+
+def test_each_process_is_a_fresh_one(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["bench", "--processes=2"])
+    if not flags.FLAGS.is_parsed():
+        flags.FLAGS(["bench"])
+    monkeypatch.setattr(flags.FLAGS["processes"], "value", 2)
+    path = tmp_path / "there" / "speed.md"
+    assert ratios.report("# Speed", measure, str(path))
+    text = path.read_text(encoding="utf-8")
+    low, high = text.rsplit("[", 1)[1].split("]")[0].split(", ")
+    assert low != high and f"{os.getpid() % 997 + 1}" not in (low, high)
+    assert text.strip() in capsys.readouterr().out
