@@ -6,9 +6,6 @@
 """
 from __future__ import annotations
 
-import csv
-import os
-
 from absl import app
 
 from experiments import command_line, results, sweep, sweep_flags
@@ -84,36 +81,11 @@ def build() -> sweep.Sweep:
     return sweep.Sweep(f"cartpole_{task}", base, chosen, range(sweep_flags.SEEDS.value or SEEDS))
 
 
-def refuse_loss(asked: sweep.Sweep, docs: str = os.path.join("docs", "results")) -> None:
-    """Raises where a table would be replaced by one that has less.
-
-    Args:
-      asked: What is about to be run.
-      docs: Folder of the results.
-
-    Raises:
-      RunError: naming the variants that have a seed or a step which was not asked for.
-    """
-    path = os.path.join(docs, asked.name, "raw.csv")
-    if not os.path.exists(path):
-        return
-    with open(path, newline="", encoding="utf-8") as file:
-        had = [(row["variant"], int(row["seed"]), int(row["step"])) for row in csv.DictReader(file)]
-    kept = lambda variant, seed, step: variant in asked.variants and seed in asked.seeds and step <= asked.base.steps
-    lost = dict.fromkeys(row[0] for row in had if not kept(*row))
-    if lost:
-        raise RunError(
-            f"{path} has runs that the new table would not have, of {','.join(lost)}: ask for them too (--only, "
-            "--seeds, --steps), or move that folder away"
-        )
-
-
 def main(argv: list) -> None:
     """Runs what is missing and prints the table."""
     command_line.check(argv)
     try:
         asked = build()
-        refuse_loss(asked)
         found = sweep.run(asked, sweep_flags.WORKERS.value)
     except RunError as error:
         raise SystemExit(f"error: {error}") from error

@@ -22,6 +22,7 @@ import tqdm
 from absl import app
 
 from experiments import command_line, results, sweep_flags
+from experiments.errors import RunError
 from experiments.forage_training import ForageRun
 
 sweep_flags.adopt("seeds", "steps", "workers", "only")
@@ -88,6 +89,13 @@ def read() -> dict[str, dict[int, dict[str, Any]]]:
     return found
 
 
+def will_have(runs: dict[str, ForageRun], variant: str, seed: int, step: int) -> bool:
+    """Returns whether `read` will have this evaluation, once `runs` are done."""
+    name = f"{variant}-seed{seed}"
+    asked = name in runs and step <= runs[name].steps
+    return seed < (sweep_flags.SEEDS.value or SEEDS) and (asked or os.path.exists(cell(name)))
+
+
 def late(cells: dict[int, dict[str, Any]], figure: str) -> np.ndarray:
     """Returns each seed's figure, the mean of its last evaluations."""
     return np.array([np.mean([e[figure] for e in c["evaluations"][-results.LAST:]]) for c in cells.values()])
@@ -145,8 +153,12 @@ def bars(found: dict[str, dict[int, dict[str, Any]]]) -> list[str]:
 def main(argv: list) -> None:
     """Runs what is missing, prints the figures, and exits with 1 on a miss."""
     command_line.check(argv)
-    os.makedirs(os.path.join(HOME, "cells"), exist_ok=True)
     runs = build()
+    try:
+        results.refuse_loss(os.path.join(DOCS, "raw.csv"), lambda *row: will_have(runs, *row))
+    except RunError as error:
+        raise SystemExit(f"error: {error}") from error
+    os.makedirs(os.path.join(HOME, "cells"), exist_ok=True)
     with concurrent.futures.ThreadPoolExecutor(sweep_flags.WORKERS.value) as pool:
         jobs = {pool.submit(run_cell, name, run): name for name, run in runs.items()}
         failed = []

@@ -20,7 +20,7 @@ import numpy as np
 import tqdm
 from absl import app, flags
 
-from experiments import command_line, reading_plots, sweep_flags
+from experiments import command_line, reading_plots, results, sweep_flags
 from experiments.errors import RunError
 from experiments.reading_loop import Run
 from experiments.reading_tasks import CONFIGS, VARIANTS, ReadingConfig
@@ -160,7 +160,10 @@ def main(argv: list) -> None:
     os.makedirs(home, exist_ok=True)
     os.makedirs(docs, exist_ok=True)
     try:
-        cells = [cell(config, home, docs) for config in build()]
+        asked = {(config.variant, config.seed): config for config in build()}
+        whole = {at for at, config in asked.items() if config.rounds >= CONFIGS[task].rounds}
+        results.refuse_loss(os.path.join(docs, f"{task}-raw.csv"), lambda variant, seed, _: (variant, seed) in whole)
+        cells = [cell(config, home, docs) for config in asked.values()]
     except (RunError, ValueError) as error:
         raise SystemExit(f"error: {error}") from error
     text, reached = table(task, cells)

@@ -4,12 +4,13 @@ from __future__ import annotations
 import csv
 import json
 import os
-from typing import Any, Mapping, NamedTuple, Optional
+from typing import Any, Callable, Mapping, NamedTuple, Optional
 
 import numpy as np
 from scipy import stats
 
 from experiments import plotting
+from experiments.errors import RunError
 
 _RESAMPLES = 5000
 
@@ -63,6 +64,28 @@ def summarise(runs: Runs) -> Summary:
     """Returns a variant's figures."""
     finals = np.array([np.mean([r for _, r in run[-LAST:]]) for run in runs.values()])
     return Summary(iqm(finals), *interval(finals), float(finals.min()), len(finals))
+
+
+def refuse_loss(path: str, kept: Callable[[str, int, int], bool]) -> None:
+    """Raises where results would be replaced by ones that have less.
+
+    Args:
+      path: CSV with the columns `variant`, `seed` and `step`; it need not be there.
+      kept: Whether the new results have this variant, seed and step.
+
+    Raises:
+      RunError: naming the variants of which something would be lost.
+    """
+    if not os.path.exists(path):
+        return
+    with open(path, newline="", encoding="utf-8") as file:
+        had = [(row["variant"], int(row["seed"]), int(row["step"])) for row in csv.DictReader(file)]
+    lost = dict.fromkeys(row[0] for row in had if not kept(*row))
+    if lost:
+        raise RunError(
+            f"{path} has runs that the new one would not have, of {','.join(lost)}: ask for them too (variants, "
+            "seeds, steps), or move it away"
+        )
 
 
 def write(folder: str, name: str, variants: Mapping[str, Runs], bar: Optional[float] = None) -> dict[str, Summary]:

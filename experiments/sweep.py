@@ -117,8 +117,11 @@ def run(
       Summaries by variant.
 
     Raises:
-      RunError: if cells failed, after the others are done; or were run with other settings.
+      RunError: if cells failed, after the others are done; or were run with other settings; or if results that are
+        there would lose runs, before any is run.
     """
+    has = lambda variant, seed, step: variant in sweep.variants and seed in sweep.seeds and step <= sweep.base.steps
+    results.refuse_loss(os.path.join(docs, sweep.name, "raw.csv"), has)
     cells, home = sweep.cells(), os.path.join(os.path.realpath(runs), sweep.name)
     failures = run_missing(home, cells, functools.partial(_run_cell, deadline_s=cell_deadline_s), workers)
     found = read(sweep, runs)

@@ -177,12 +177,7 @@ class InfoNodePolicy(tf_policy.TFPolicy):
                 {**policy_state},
                 self._get_initial_state(batch),
             )
-        first = time_step.is_first()[:, None]
-        fresh = self._fresh(batch)
-        nodes = {
-            d: tf.where(first, fresh[d], policy_state["nodes"][d]) for d in policy_state["nodes"]
-        }
-        return {"nodes": nodes, "rng": policy_state["rng"]}
+        return policy_state  # The tick resets rows.
 
     # -- the tick ----------------------------------------------------------------------
 
@@ -192,6 +187,8 @@ class InfoNodePolicy(tf_policy.TFPolicy):
         keys = tf.random.experimental.stateless_split(rng[0], 2)
         # What a greedy node still draws (candidates, ties) must not tell two evaluations apart.
         seed = tf.constant([0, 0]) if modes.greedy else keys[0]
+        first, fresh = time_step.is_first()[:, None], self._fresh(tf.shape(rng)[0])
+        packed = {d: tf.where(first, fresh[d], packed[d]) for d in packed}
         environment = self._obs2dict(time_step)
         asked, states = graph_lib.run_tick(
             self.graph, environment, self._states.unpack(packed), Tick(seed, modes)

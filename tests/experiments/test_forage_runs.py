@@ -5,12 +5,16 @@ import json
 
 import numpy as np
 import pytest
+from absl import flags
+from absl.testing import flagsaver
 
 from experiments import forage, forage_cell, forage_living, forage_training
 from experiments.errors import RunError
 from experiments.forage_training import ForageRun
 from infonodes.environments.forage import ForageSettings, ForageTFEnvironment
 
+if not flags.FLAGS.is_parsed():
+    flags.FLAGS(["x"])
 TINY = dict(steps=64, bodies=8, warmup=32, every=8, batch_size=8, life_rows=4, settings={"world": {"ticks": 40}})
 
 
@@ -63,3 +67,25 @@ def test_unknown_agents_are_refused():
         ForageRun(agent="cat")
     with pytest.raises(RunError, match="divisor"):
         ForageRun(bodies=8, every=3)
+
+
+def test_a_table_of_more_is_kept(tmp_path, monkeypatch):
+    """A cell that is there is read again whoever asks; one that is not, and is not asked for, would be lost."""
+    monkeypatch.setattr(forage, "HOME", str(tmp_path))
+    run = {"dqn-seed0": ForageRun(agent="dqn", steps=100)}
+    with flagsaver.flagsaver(seeds=2):
+        assert forage.will_have(run, "dqn", 0, 100) and not forage.will_have(run, "dqn", 0, 200)
+        assert not forage.will_have(run, "random", 1, 0)
+        (tmp_path / "cells").mkdir()
+        for seed in (1, 2):
+            (tmp_path / "cells" / f"random-seed{seed}.json").touch()
+        assert forage.will_have(run, "random", 1, 0) and not forage.will_have(run, "random", 2, 0)
+
+
+def test_main_refuses_before_it_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr(forage, "HOME", str(tmp_path / "runs"))
+    monkeypatch.setattr(forage, "DOCS", str(tmp_path))
+    (tmp_path / "raw.csv").write_text("variant,seed,step,return\ndqn,0,0,9.5\n", encoding="utf-8")
+    with flagsaver.flagsaver(only=["random"]), pytest.raises(SystemExit, match="raw.csv has runs .* of dqn: ask"):
+        forage.main(["forage"])
+    assert not (tmp_path / "runs").exists()

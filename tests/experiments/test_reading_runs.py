@@ -5,11 +5,15 @@ import dataclasses
 import json
 
 import pytest
+from absl import flags
+from absl.testing import flagsaver
 
 from experiments import reading
 from experiments.errors import RunError
 from experiments.reading_tasks import CONFIGS, ReadingConfig
 
+if not flags.FLAGS.is_parsed():
+    flags.FLAGS(["x"])
 SMALL = dict(rounds=1, rows=3, updates=1, batch_size=2, memory=2, eval_rows=4)
 
 
@@ -59,3 +63,19 @@ def test_a_cell_draws_resumes_and_refuses_other_settings(tmp_path):
     assert reading.cell(config, str(home), str(docs)) == found
     with pytest.raises(RunError, match="reader-seed0.json.*remove"):
         reading.cell(dataclasses.replace(config, rounds=2), str(home), str(docs))
+
+
+@pytest.mark.parametrize(("given", "lost"), [
+    ({"variants": ["reader"]}, "of fixed_window"),
+    ({"seeds": 1}, "of reader:"),
+    ({"rounds": 1}, "of reader,fixed_window"),
+])
+def test_main_refuses_to_replace_more(given, lost, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "docs" / "results" / "reading"
+    folder.mkdir(parents=True)
+    rows = ["variant,seed,step,right,silent,return", "reader,1,9,0.5,0,1", "fixed_window,0,9,0.5,0,1"]
+    (folder / "read_text-raw.csv").write_text("\n".join(rows), encoding="utf-8")
+    monkeypatch.setattr(reading, "cell", lambda *_: pytest.fail("a cell was run"))
+    with flagsaver.flagsaver(**given), pytest.raises(SystemExit, match=lost):
+        reading.main(["reading"])

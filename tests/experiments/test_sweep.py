@@ -152,7 +152,7 @@ def test_fewer_steps_or_seeds_than_the_bars_are_of_are_refused_before_a_run():
         (["--steps=1000"], "of base: "),
     ],
 )
-def test_an_ablation_does_not_replace_a_table_of_more(args, lost, tmp_path):
+def test_a_sweep_does_not_replace_a_table_of_more(args, lost, tmp_path, monkeypatch):
     folder = tmp_path / "cartpole_ablations"
     folder.mkdir()
     rows = ["variant,seed,step,return", "base,0,300,9.5", "base,1,6000,470", "uniform,1,1000,387"]
@@ -160,12 +160,18 @@ def test_an_ablation_does_not_replace_a_table_of_more(args, lost, tmp_path):
     with flagsaver.flagsaver():
         flags.FLAGS(["x", "--task=ablations", *args])
         asked = ablations.build()
-    ablations.refuse_loss(asked, str(tmp_path / "elsewhere"))
+    begun = []
+    monkeypatch.setattr(sweep, "run_missing", lambda *args: begun.append(args) or {})
+    run = lambda docs: sweep.run(asked, runs=str(tmp_path / "runs"), docs=str(tmp_path / docs))
+    run("elsewhere")
+    assert len(begun) == 1
     if not lost:
-        ablations.refuse_loss(asked, str(tmp_path))
+        run("")
+        assert len(begun) == 2
         return
     with pytest.raises(RunError, match=lost):
-        ablations.refuse_loss(asked, str(tmp_path))
+        run("")
+    assert len(begun) == 1
 
 
 def test_every_experiment_fits_its_presets():
