@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from experiments import whole_files
 
-_ROUNDS = flags.DEFINE_integer("rounds", 7, "Turns of each contestant; the median counts.", lower_bound=1)
+_TURNS = flags.DEFINE_integer("turns", 7, "Turns of each contestant; the median counts.", lower_bound=1)
 _PROCESSES = flags.DEFINE_integer("processes", 5, "Fresh processes; the median of each ratio counts.", lower_bound=1)
 flags.disclaim_key_flags()
 
@@ -44,7 +44,7 @@ class Ratio(NamedTuple):
 
 def adopt() -> None:
     """Makes the flags of this module the caller's."""
-    for name in ("rounds", "processes"):
+    for name in ("turns", "processes"):
         flags.declare_key_flag(name)
 
 
@@ -54,7 +54,7 @@ def in_turns(contestants: dict[Any, Callable[[], Any]], calls: int) -> dict[Any,
         call()
         call()
     times: dict[Any, list[float]] = {name: [] for name in contestants}
-    for _ in range(_ROUNDS.value):
+    for _ in range(_TURNS.value):
         for name, call in contestants.items():
             began = time.perf_counter()
             for _ in range(calls):
@@ -79,7 +79,7 @@ def report(title: str, measure: Callable[[], list[Ratio]], out: str) -> bool:
         with concurrent.futures.ProcessPoolExecutor(1, spawn, _parse, (sys.argv,)) as pool:
             runs.append(pool.submit(measure).result())
     lines, passed = table(runs)
-    how = f"Medians and range of {_PROCESSES.value} processes of {_ROUNDS.value} turns each. TF {tf.__version__}."
+    how = f"Medians and range of {_PROCESSES.value} processes of {_TURNS.value} turns each. TF {tf.__version__}."
     text = "\n".join([title, "", how, "", *lines, ""])
     os.makedirs(os.path.dirname(out) or ".", exist_ok=True)
     whole_files.write_text(out, text)
