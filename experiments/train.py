@@ -24,7 +24,7 @@ import gin
 import tensorflow as tf
 from absl import app, flags, logging
 
-from experiments import runner, settings
+from experiments import command_line, runner, settings
 from experiments.errors import RunError, RunStopped
 from experiments.run_config import REPLAY_KINDS, RunConfig, parse_overrides, with_overrides
 from experiments.run_folder import RunFolder
@@ -92,8 +92,7 @@ def build() -> RunConfig:
 
 def main(argv: list) -> None:
     """Trains and says what came of it."""
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments {argv[1:]}; flags start with --")
+    command_line.check(argv)
     logging.set_verbosity(logging.WARNING)
     try:
         if _GIN_FILE.value:
