@@ -92,8 +92,7 @@ def main(argv: list) -> None:
     command_line.check(argv)
     title = ("# Drivers\n\n`python -m experiments.bench_driver`: CartPole-v1, `presets.predictive`, windows written to "
              "Reverb by both.")
-    if not ratios.report(title, measure, _OUT.value):
-        raise SystemExit(1)
+    ratios.exit_with(title, measure, _OUT.value)
 
 
 if __name__ == "__main__":

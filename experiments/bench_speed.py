@@ -130,8 +130,7 @@ def main(argv: list) -> None:
     """Prints and writes the table; exits with 1 on a miss."""
     command_line.check(argv)
     title = "# Speed\n\n`python -m experiments.bench_speed`: CartPole-v1."
-    if not ratios.report(title, measure, _OUT.value):
-        raise SystemExit(1)
+    ratios.exit_with(title, measure, _OUT.value)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,12 @@ where: turns within one process do not average that out.
 """
 from __future__ import annotations
 
-import concurrent.futures
 import multiprocessing
 import os
 import statistics
 import sys
 import time
+from multiprocessing import connection
 from typing import Any, Callable, NamedTuple, Optional
 
 import tensorflow as tf
@@ -18,10 +18,12 @@ from absl import flags
 from tqdm import tqdm
 
 from experiments import whole_files
+from experiments.errors import RunError
 
 _TURNS = flags.DEFINE_integer("turns", 7, "Turns of each contestant; the median counts.", lower_bound=1)
 _PROCESSES = flags.DEFINE_integer("processes", 5, "Fresh processes; the median of each ratio counts.", lower_bound=1)
 flags.disclaim_key_flags()
+_DEADLINE_S = 1800.0
 
 
 class Ratio(NamedTuple):
@@ -63,6 +65,16 @@ def in_turns(contestants: dict[Any, Callable[[], Any]], calls: int) -> dict[Any,
     return {name: statistics.median(found) for name, found in times.items()}
 
 
+def exit_with(title: str, measure: Callable[[], list[Ratio]], out: str) -> None:
+    """Does what `report` does, and exits with 1 on a miss, or with what failed."""
+    try:
+        reached = report(title, measure, out)
+    except RunError as error:
+        raise SystemExit(f"error: {error}") from error
+    if not reached:
+        raise SystemExit(1)
+
+
 def report(title: str, measure: Callable[[], list[Ratio]], out: str) -> bool:
     """Measures in fresh processes, one after the other; prints and writes the table.
 
@@ -73,11 +85,11 @@ def report(title: str, measure: Callable[[], list[Ratio]], out: str) -> bool:
 
     Returns:
       Whether the median of each ratio reaches its bar.
+
+    Raises:
+      RunError: if a process died or took too long.
     """
-    runs, spawn = [], multiprocessing.get_context("spawn")
-    for _ in tqdm(range(_PROCESSES.value), unit="process", dynamic_ncols=True):
-        with concurrent.futures.ProcessPoolExecutor(1, spawn, _parse, (sys.argv,)) as pool:
-            runs.append(pool.submit(measure).result())
+    runs = [_in_process(measure) for _ in tqdm(range(_PROCESSES.value), unit="process", dynamic_ncols=True)]
     lines, passed = table(runs)
     how = f"Medians and range of {_PROCESSES.value} processes of {_TURNS.value} turns each. TF {tf.__version__}."
     text = "\n".join([title, "", how, "", *lines, ""])
@@ -107,5 +119,23 @@ def table(runs: list[list[Ratio]]) -> tuple[list[str], bool]:
     return lines, passed
 
 
-def _parse(argv: list[str]) -> None:
+def _in_process(measure: Callable[[], list[Ratio]]) -> list[Ratio]:
+    spawn = multiprocessing.get_context("spawn")
+    ours, theirs = spawn.Pipe(duplex=False)
+    process = spawn.Process(target=_send, args=(measure, sys.argv, theirs), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        if not ours.poll(_DEADLINE_S):
+            raise RunError(f"a process measured for more than {_DEADLINE_S:.0f} s; ask for fewer --turns")
+        return ours.recv()
+    except EOFError as error:
+        raise RunError("a process that measured died; what it said is above") from error
+    finally:
+        process.kill()
+        process.join()
+
+
+def _send(measure: Callable[[], list[Ratio]], argv: list[str], theirs: connection.Connection) -> None:
     flags.FLAGS(argv, known_only=True)
+    theirs.send(measure())

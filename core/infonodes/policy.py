@@ -160,7 +160,7 @@ class InfoNodePolicy(tf_policy.TFPolicy):
         return {"nodes": nodes, "rng": tf.tile(rng[None], [batch_size, 1])}
 
     def _maybe_reset_state(self, time_step: ts.TimeStep, policy_state: Nest) -> Nest:
-        """Resets rows at first steps.
+        """Makes a state where there is none; rows at first steps are reset by the tick.
 
         Private in TF-Agents and overridden on purpose: the stock one builds a `tf.function`
         a leaf at every eager call, and fails on `()` and on batch size 0, which `PyDriver`
@@ -172,12 +172,12 @@ class InfoNodePolicy(tf_policy.TFPolicy):
             return self._get_initial_state(batch)
         if policy_state["rng"].shape[0] is None:
             # An exported policy meets batch size 0 only when it runs.
-            policy_state = tf.nest.map_structure(
+            return tf.nest.map_structure(
                 lambda *rows: tf.concat(rows, axis=0)[:batch],
                 {**policy_state},
                 self._get_initial_state(batch),
             )
-        return policy_state  # The tick resets rows.
+        return policy_state
 
     # -- the tick ----------------------------------------------------------------------
 

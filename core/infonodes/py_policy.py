@@ -128,8 +128,8 @@ class PackedPyPolicy(py_policy.PyPolicy):
 def _run(call: Any, tensors: list[tf.Tensor]) -> list[tf.Tensor]:
     """Runs a concrete function, of which no gradient is asked.
 
-    Private, and TensorFlow is pinned: `call(*tensors)` matches signatures and looks for tapes, which takes as long as
-    a tick.
+    Private, and TensorFlow is pinned: `call(*tensors)` matches signatures and looks for tapes first, which takes longer
+    than a tick.
     """
     name = call._inference_function.name  # pylint: disable=protected-access
     return context.context().call_function(name, [*tensors, *call.captured_inputs], len(call.outputs))

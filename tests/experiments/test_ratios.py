@@ -41,3 +41,20 @@ def test_each_process_is_a_fresh_one(tmp_path, monkeypatch, capsys):
     low, high = text.rsplit("[", 1)[1].split("]")[0].split(", ")
     assert low != high and f"{os.getpid() % 997 + 1}" not in (low, high)
     assert text.strip() in capsys.readouterr().out
+
+
+def dies():
+    raise RuntimeError("no luck")
+
+
+@pytest.mark.parametrize(
+    ("measure_what", "deadline_s", "says"), [(dies, 60.0, "died"), (measure, 0.1, "more than 0 s")]
+)
+def test_one_that_dies_or_hangs_is_an_error(measure_what, deadline_s, says, monkeypatch, tmp_path):
+    if not flags.FLAGS.is_parsed():
+        flags.FLAGS(["bench"])
+    monkeypatch.setattr("sys.argv", ["bench"])
+    monkeypatch.setattr(ratios, "_DEADLINE_S", deadline_s)
+    with pytest.raises(SystemExit, match=f"error: .*{says}"):
+        ratios.exit_with("# Speed", measure_what, str(tmp_path / "speed.md"))
+    assert not any(tmp_path.iterdir())

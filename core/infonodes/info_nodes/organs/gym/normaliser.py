@@ -27,9 +27,9 @@ class RunningNormaliser(tf.Module):
     shift is read back after the first, the result is that of the joined batch.
 
     Attributes:
-      mean: `[S]`, 0 before any update.
-      variance: `[S]`, 1 before any update.
-      count: Frames a replica was shown, at most a million.
+      mean: Statistic `[S]`, 0 before any update.
+      variance: Statistic `[S]`, 1 before any update.
+      count: Statistic, frames a replica was shown, at most a million.
     """
 
     def __init__(self, size: int, clip: float = 10.0, name: str = "normaliser"):
@@ -73,7 +73,7 @@ class RunningRange(tf.Module):
     their meaning while the policy, and with it the spread of what is seen, changes.
 
     Attributes:
-      peak: `[S]`, 0 before any update.
+      peak: Statistic `[S]`, 0 before any update.
     """
 
     def __init__(self, size: int, name: str = "range"):
