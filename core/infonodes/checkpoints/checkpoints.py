@@ -181,7 +181,7 @@ class Checkpoints:
         try:
             self._write(part, step)
             os.rename(part, path)
-            manifest.sync(self.folder)
+            manifest.sync_folder(self.folder)
         except (OSError, tf.errors.OpError) as error:
             shutil.rmtree(part, ignore_errors=True)
             last = self.paths()[-1:]
