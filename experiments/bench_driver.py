@@ -25,8 +25,9 @@ from infonodes.driver import PackedDriver
 from infonodes.replay import CostPrioritizedReplay
 from infonodes.types import Nest
 
+flags.declare_key_flag("turns")
+flags.declare_key_flag("processes")
 _OUT = flags.DEFINE_string("out", os.path.join("docs", "results", "driver.md"), "The report.")
-ratios.adopt()
 
 BATCH = 32
 TICKS = {None: 300, BATCH: 60}

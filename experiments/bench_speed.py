@@ -22,7 +22,6 @@ from tf_agents.utils import common
 
 from experiments import command_line, ratios
 from experiments.baselines import UniformReplay
-from experiments.ratios import in_turns
 from infonodes import presets
 from infonodes.agent import InfoNodeAgent
 from infonodes.info_nodes.organs import gym
@@ -31,7 +30,8 @@ from infonodes.info_nodes.reward_node import RewardNode
 from infonodes.replay import CostPrioritizedReplay
 from infonodes.testing import fakes
 
-ratios.adopt()
+flags.declare_key_flag("turns")
+flags.declare_key_flag("processes")
 _OUT = flags.DEFINE_string("out", os.path.join("docs", "results", "speed.md"), "The report.")
 
 BATCH = 64
@@ -98,11 +98,11 @@ def measure() -> list[ratios.Ratio]:
 
     with CostPrioritizedReplay(ours.collect_data_spec, presets.WINDOW) as replay:
         uniform = UniformReplay(peer.collect_data_spec, 2, 100_000)
-        found = in_turns({"ours": collecting(ours, replay, 200), "dqn": collecting(peer, uniform, 200)}, 1)
+        found = ratios.in_turns({"ours": collecting(ours, replay, 200), "dqn": collecting(peer, uniform, 200)}, 1)
         add("env steps/s in PyDriver with Reverb, predictive / DqnAgent", found["dqn"] / found["ours"], 0.75, True,
             {k: v / 200 for k, v in found.items()})
         uniform.close()
-    found = in_turns({"ours": training(ours, presets.WINDOW), "dqn": training(peer, 2)}, 100)
+    found = ratios.in_turns({"ours": training(ours, presets.WINDOW), "dqn": training(peer, 2)}, 100)
     add(f"train step at batch {BATCH}, predictive / DqnAgent", found["ours"] / found["dqn"], 1.5, False, found)
 
     graphs = {f"{n + 4} nodes": wide(specs, n) for n in (1, 26)}
@@ -111,17 +111,17 @@ def measure() -> list[ratios.Ratio]:
         policy = py_tf_eager_policy.PyTFEagerPolicy(agent.collect_policy, use_tf_function=True)
         start, state = env.pyenv.envs[0].reset(), policy.get_initial_state(1)
         steps[name] = lambda p=policy, t=start, s=state: p.action(t, s)
-    found = in_turns(steps, 100)
+    found = ratios.in_turns(steps, 100)
     ratio = found["30 nodes"] / found["5 nodes"]
     add("action at the Python boundary, 30-node / 5-node graph", ratio, 1.5, False, found)
 
     ticks = 500
-    found = in_turns({f"B={b}": in_graph(specs, b, ticks) for b in (1, 32)}, 1)
+    found = ratios.in_turns({f"B={b}": in_graph(specs, b, ticks) for b in (1, 32)}, 1)
     add("DynamicStepDriver in graph, steps/s at batch 32 / batch 1", 32 * found["B=1"] / found["B=32"], 20.0, True,
         {k: v / ticks for k, v in found.items()})
 
     start, state = env.reset(), ours.collect_policy.get_initial_state(1)
-    found = in_turns({"eager": lambda: ours.collect_policy.action(start, state)}, 50)
+    found = ratios.in_turns({"eager": lambda: ours.collect_policy.action(start, state)}, 50)
     add("eager action, ms", found["eager"], 15.0, False, found)
     return rows
 

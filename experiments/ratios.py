@@ -44,12 +44,6 @@ class Ratio(NamedTuple):
     times: dict[str, float]
 
 
-def adopt() -> None:
-    """Makes the flags of this module the caller's."""
-    for name in ("turns", "processes"):
-        flags.declare_key_flag(name)
-
-
 def in_turns(contestants: dict[Any, Callable[[], Any]], calls: int) -> dict[Any, float]:
     """Returns the median ms a call of each contestant, measured in turns."""
     for call in contestants.values():

@@ -6,6 +6,9 @@ from absl import flags
 
 from experiments import ratios
 
+if not flags.FLAGS.is_parsed():
+    flags.FLAGS(["x"])
+
 
 def found(value, bar=2.0, at_least=True):
     return ratios.Ratio("fast", value, bar, at_least, {"ours (ms)": value})
@@ -32,8 +35,6 @@ def test_one_miss_is_a_miss():
 
 def test_each_process_is_a_fresh_one(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["bench", "--processes=2"])
-    if not flags.FLAGS.is_parsed():
-        flags.FLAGS(["bench"])
     monkeypatch.setattr(flags.FLAGS["processes"], "value", 2)
     path = tmp_path / "there" / "speed.md"
     assert ratios.report("# Speed", measure, str(path))
@@ -51,8 +52,6 @@ def dies():
     ("measure_what", "deadline_s", "says"), [(dies, 60.0, "died"), (measure, 0.1, "more than 0 s")]
 )
 def test_one_that_dies_or_hangs_is_an_error(measure_what, deadline_s, says, monkeypatch, tmp_path):
-    if not flags.FLAGS.is_parsed():
-        flags.FLAGS(["bench"])
     monkeypatch.setattr("sys.argv", ["bench"])
     monkeypatch.setattr(ratios, "_DEADLINE_S", deadline_s)
     with pytest.raises(SystemExit, match=f"error: .*{says}"):
