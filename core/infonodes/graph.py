@@ -7,6 +7,7 @@ from typing import Iterable, Mapping
 import tensorflow as tf
 
 from infonodes.info_nodes.info_node import InfoNode
+from infonodes.networks import statistic
 from infonodes.types import ENVIRONMENT, SUPPLIER, GraphError, Nest, NodeError, Spec, State, Target, Tick
 
 States = dict[str, State]
@@ -106,6 +107,8 @@ class NodeGraph(tf.Module):
         for node in self.nodes:
             if node.energy_node_name is not None:
                 node.bind_supplier(self._by_name[node.energy_node_name])
+        by_name = sorted(self.nodes, key=lambda node: node.name)  # However they were listed.
+        statistic.join(m for node in by_name for m in node.submodules if isinstance(m, statistic.Statistic))
 
 
 def _check_names(nodes: list[InfoNode]) -> None:

@@ -160,7 +160,7 @@ class InfoNodePolicy(tf_policy.TFPolicy):
         return {"nodes": nodes, "rng": tf.tile(rng[None], [batch_size, 1])}
 
     def _maybe_reset_state(self, time_step: ts.TimeStep, policy_state: Nest) -> Nest:
-        """Resets rows at first steps.
+        """Makes a state where there is none; rows at first steps are reset by the tick.
 
         Private in TF-Agents and overridden on purpose: the stock one builds a `tf.function`
         a leaf at every eager call, and fails on `()` and on batch size 0, which `PyDriver`
@@ -172,17 +172,12 @@ class InfoNodePolicy(tf_policy.TFPolicy):
             return self._get_initial_state(batch)
         if policy_state["rng"].shape[0] is None:
             # An exported policy meets batch size 0 only when it runs.
-            policy_state = tf.nest.map_structure(
+            return tf.nest.map_structure(
                 lambda *rows: tf.concat(rows, axis=0)[:batch],
                 {**policy_state},
                 self._get_initial_state(batch),
             )
-        first = time_step.is_first()[:, None]
-        fresh = self._fresh(batch)
-        nodes = {
-            d: tf.where(first, fresh[d], policy_state["nodes"][d]) for d in policy_state["nodes"]
-        }
-        return {"nodes": nodes, "rng": policy_state["rng"]}
+        return policy_state
 
     # -- the tick ----------------------------------------------------------------------
 
@@ -192,6 +187,8 @@ class InfoNodePolicy(tf_policy.TFPolicy):
         keys = tf.random.experimental.stateless_split(rng[0], 2)
         # What a greedy node still draws (candidates, ties) must not tell two evaluations apart.
         seed = tf.constant([0, 0]) if modes.greedy else keys[0]
+        first, fresh = time_step.is_first()[:, None], self._fresh(tf.shape(rng)[0])
+        packed = {d: tf.where(first, fresh[d], packed[d]) for d in packed}
         environment = self._obs2dict(time_step)
         asked, states = graph_lib.run_tick(
             self.graph, environment, self._states.unpack(packed), Tick(seed, modes)

@@ -6,6 +6,7 @@ from typing import Any, Optional
 import numpy as np
 import tensorflow as tf
 import tree
+from tensorflow.python.eager import context
 from tf_agents.policies import py_policy, tf_policy
 from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import policy_step as ps
@@ -80,8 +81,7 @@ class PackedPyPolicy(py_policy.PyPolicy):
         state = self._flat if policy_state is self._returned else self._checked(policy_state, batch)
         call = self._calls[batch]
         tensors = [plug(tf.constant(seen if self._batched else seen[None])), *state]
-        # Private, and TensorFlow is pinned: `call(*tensors)` matches signatures first, which takes as long again.
-        chosen, *self._flat = plug(call._call_flat(tensors, call.captured_inputs))  # pylint: disable=protected-access
+        chosen, *self._flat = plug(_run(call, tensors))
         made = chosen.numpy()
         action, info = self._chosen.form(self._chosen.decode_arrays(made if self._batched else made[0]))
         self._returned = self._form_state(iter(self._flat))
@@ -123,6 +123,16 @@ class PackedPyPolicy(py_policy.PyPolicy):
 
         signature = [tf.TensorSpec([batch, self._seen.size], tf.uint8), *specs]
         return tf.function(act, signature, jit_compile=self._jit, autograph=False).get_concrete_function()
+
+
+def _run(call: Any, tensors: list[tf.Tensor]) -> list[tf.Tensor]:
+    """Runs a concrete function, of which no gradient is asked.
+
+    Private, and TensorFlow is pinned: `call(*tensors)` matches signatures and looks for tapes first, which takes longer
+    than a tick.
+    """
+    name = call._inference_function.name  # pylint: disable=protected-access
+    return context.context().call_function(name, [*tensors, *call.captured_inputs], len(call.outputs))
 
 
 def _told(nest: Nest) -> list[str]:

@@ -181,7 +181,7 @@ class Checkpoints:
         try:
             self._write(part, step)
             os.rename(part, path)
-            manifest.sync_folder(self.folder)
+            manifest.sync(self.folder)
         except (OSError, tf.errors.OpError) as error:
             shutil.rmtree(part, ignore_errors=True)
             last = self.paths()[-1:]

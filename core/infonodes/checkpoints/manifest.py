@@ -24,15 +24,15 @@ def write(folder: str, content: dict[str, Any]) -> None:
     files = {}
     for name in _files(folder):
         path = os.path.join(folder, name)
-        _sync(path)
+        sync(path)
         files[name] = {"bytes": os.path.getsize(path), "sha256": _sha256(path)}
     body = {"format": _FORMAT, "files": files, **content}
     path = os.path.join(folder, NAME)
     with open(path, "w", encoding="utf-8") as file:
         json.dump({"sha256": _digest(body), "body": body}, file, indent=1)
-    _sync(path)
+    sync(path)
     for root, _, _ in os.walk(folder):
-        _sync(root)
+        sync(root)
 
 
 def read(folder: str) -> dict[str, Any]:
@@ -61,9 +61,13 @@ def read(folder: str) -> dict[str, Any]:
     return body
 
 
-def sync_folder(folder: str) -> None:
-    """Brings a folder's list of names to the disk."""
-    _sync(folder)
+def sync(path: str) -> None:
+    """Brings a file, or a folder's list of names, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _compare(folder: str, listed: dict[str, Any]) -> None:
@@ -104,11 +108,3 @@ def _sha256(path: str) -> str:
         while block := file.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()
-
-
-def _sync(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

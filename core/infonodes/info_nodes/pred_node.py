@@ -14,7 +14,7 @@ from infonodes.info_nodes.rows import pick_target, where_row
 from infonodes.networks.mlp import EnsembleMLP
 from infonodes.networks.rowwise import rowwise
 from infonodes.networks.slow import Followed
-from infonodes.networks.statistic import running_statistic
+from infonodes.networks.statistic import Statistic
 from infonodes.rules import consensus, prediction, returns
 from infonodes.types import Experience, GraphError, NodeError, NodeLoss, State, Target, Tick
 
@@ -102,8 +102,8 @@ class PredNode(InfoNode):
         self.heads = EnsembleMLP(cfg.heads, 32, size) if cfg.heads else None
         if self.heads:
             self.heads(tf.zeros([1, size + self.option_size]))
-        self._squared_error = running_statistic(tf.ones([size]) * 0.01, "squared_error")
-        self._gain_scale = running_statistic(tf.constant(1e-3), "gain_scale")
+        self._squared_error = Statistic(tf.ones([size]) * 0.01, "squared_error")
+        self._gain_scale = Statistic(tf.constant(1e-3), "gain_scale")
         self._fix_specs()
 
     def _senses(self, parent: str) -> bool:
@@ -212,7 +212,7 @@ class PredNode(InfoNode):
     @property
     def precision(self) -> tf.Tensor:
         """Running precision of the prediction error, `[D]`."""
-        return prediction.precision(self._squared_error)
+        return prediction.precision(self._squared_error.value)
 
     # -- neighbours ----------------------------------------------------------------------
 
@@ -308,7 +308,7 @@ class PredNode(InfoNode):
         if self.heads is None:
             raise NodeError(f"node {self.name!r} has no ensemble to disagree: set PredSettings.heads to 5")
         spread = prediction.information_gain(rowwise(self.heads, tf.concat([z, controls], axis=-1)))
-        return tf.minimum(spread / tf.maximum(self._gain_scale, 1e-8), 10.0)
+        return tf.minimum(spread / tf.maximum(self._gain_scale.value, 1e-8), 10.0)
 
     # -- learning --------------------------------------------------------------------------
 
@@ -331,9 +331,13 @@ class PredNode(InfoNode):
         alive = returns.cumulative_valid(experience.step_type)[:, hold - 1]
         squared = tf.reduce_sum(alive[:, None] * (slow[:, hold] - imagined[:, 1]) ** 2, 0)
         squared = squared / tf.maximum(tf.reduce_sum(alive), 1.0)
-        self._squared_error.assign(self._squared_error + 0.01 * (squared - self._squared_error))
+        _follow(self._squared_error, squared)
         if self.heads is not None:
             controls = pred_replay.joined_controls(self, experience)[:, hold - 1]
             spread = rowwise(self.heads, tf.concat([imagined[:, 0], controls], axis=-1))
             gain = tf.reduce_mean(prediction.information_gain(spread))
-            self._gain_scale.assign(self._gain_scale + 0.01 * (gain - self._gain_scale))
+            _follow(self._gain_scale, gain)
+
+
+def _follow(statistic: Statistic, seen: tf.Tensor) -> None:
+    statistic.assign(statistic.value + 0.01 * (seen - statistic.value))

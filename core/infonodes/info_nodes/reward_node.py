@@ -12,7 +12,7 @@ from infonodes.info_nodes.pred_node import PredNode
 from infonodes.info_nodes.reward_settings import RewardSettings
 from infonodes.networks.mlp import MLP, EnsembleMLP, Joined
 from infonodes.networks.slow import Followed, Slow
-from infonodes.networks.statistic import running_statistic
+from infonodes.networks.statistic import Statistic
 from infonodes.rules import planning
 from infonodes.types import Experience, GraphError, NodeLoss, State, Target, Tick
 
@@ -136,7 +136,7 @@ class RewardNode(InfoNode):
             interest = MLP((cfg.hidden,), 1, output_scale=0.0, name="interest")
             self.interest = Slow(interest, cfg.slow_rate, z)
         self._followed = Followed(self.outlook_head, self.value_heads, *([self.interest] if self.interest else []))
-        self._statistics = running_statistic(tf.constant([0.0, 0.0, 0.0, 0.0, cfg.epsilon]), "met")
+        self._statistics = Statistic(tf.constant([0.0, 0.0, 0.0, 0.0, cfg.epsilon]), "met")
 
     def _learned(self) -> list[tuple[tf.Variable, float]]:
         return [(v, self.lr_multiplier) for v in self._followed.learned()]
@@ -154,7 +154,7 @@ class RewardNode(InfoNode):
     @property
     def met(self) -> Met:
         """What was met so far."""
-        return Met(*tf.unstack(self._statistics))
+        return Met(*tf.unstack(self._statistics.value))
 
     def keep(self, **changes: tf.Tensor) -> None:
         """Replaces parts of `met`."""

@@ -15,7 +15,7 @@ from tf_agents.trajectories import time_step as ts
 from tf_agents.trajectories import trajectory as trajectory_lib
 
 from infonodes.info_nodes.info_node import SCALAR, InfoNode
-from infonodes.networks.statistic import running_statistic
+from infonodes.networks.statistic import Statistic
 from infonodes.packing import outer_shape
 from infonodes.types import ENVIRONMENT, Experience, GraphError, Nest, NodeLoss, State, Target, Tick
 
@@ -136,7 +136,7 @@ class RLNode(InfoNode):
             by_value = q_policy.QPolicy(spec, self.agent.action_spec, slow)
             self._greedy = greedy_policy.GreedyPolicy(by_value)
         self._info_spec = _tuples(self._collect.info_spec)
-        self._highest_cost = running_statistic(tf.constant(0.0), "highest_cost")
+        self._highest_cost = Statistic(tf.constant(0.0), "highest_cost")
         self.state_spec = {
             "agent": _tuples(self._collect.policy_state_spec),
             "action": _tuples(control.target_spec) if self._records_action else (),
@@ -218,7 +218,7 @@ class RLNode(InfoNode):
         if self._reward_name is not None:  # Said at t + 1 of the move from t.
             said = experience.parents[self._reward_name]["value"]
             return tf.concat([said[:, 1:], said[:, -1:]], axis=1)
-        absorbing = 1.1 * self._highest_cost * self._gamma / (1 - self._gamma)
+        absorbing = 1.1 * self._highest_cost.value * self._gamma / (1 - self._gamma)
         reward = experience.intrinsic - tf.where(experience.discount <= 0.0, absorbing, 0.0)
         return reward + experience.reward if self._reward == "sum" else reward
 
@@ -235,7 +235,7 @@ class RLNode(InfoNode):
             return None
         latent = experience.decision["latent"] if self.on_policy else self._latent(experience.parents)
         whole = self._trajectory(experience, tf.stop_gradient(latent))
-        self._highest_cost.assign(tf.maximum(self._highest_cost, tf.reduce_max(-experience.intrinsic)))
+        self._highest_cost.assign(tf.maximum(self._highest_cost.value, tf.reduce_max(-experience.intrinsic)))
         with tf.summary.record_if(False):  # Its absolute scopes would collide with other nodes'.
             found = self.agent.train(self.agent.preprocess_sequence(whole), self._weights(weights, whole))
         return self._node_loss(found, experience)

@@ -34,30 +34,30 @@ class LocalWriter:
     """What `WindowWriter` asks of a Reverb writer; a frame's reference is its number.
 
     Attributes:
-      history: One column: the numbers of the last frames.
+      history: The numbers of the last frames.
     """
 
     def __init__(self, store: Store, keep: int):
         self._store, self._keep = store, keep
         self._newest: Optional[np.ndarray] = None
-        self.history: list[list[int]] = [[]]
+        self.history: list[int] = []
 
-    def append(self, columns: list[np.ndarray]) -> None:
-        """Keeps a frame, which is one column; the same object again, as at an episode's end, takes no second place."""
-        known = self._newest is columns[0] and bool(self.history[0])
-        self._newest = columns[0]
-        self.history[0].append(self.history[0][-1] if known else self._store.add_frame(columns[0]))
-        del self.history[0][: -self._keep]
+    def append(self, frame: np.ndarray) -> None:
+        """Keeps a frame; the same object again, as at an episode's end, takes no second place."""
+        known = self._newest is frame and bool(self.history)
+        self._newest = frame
+        self.history.append(self.history[-1] if known else self._store.add_frame(frame))
+        del self.history[: -self._keep]
 
-    def create_item(self, table: str, priority: float, window: list[list[int]]) -> None:
+    def create_item(self, table: str, priority: float, window: list[int]) -> None:
         """Keeps a window; what is a priority to Reverb is its mean cost here."""
         del table
-        self._store.add_window(window[0], priority)
+        self._store.add_window(window, priority)
 
     def end_episode(self, timeout_ms: int) -> None:
         """Forgets the open episode."""
         del timeout_ms
-        self.history = [[]]
+        self.history = []
 
     def flush(self, block_until_num_items: int = 0, timeout_ms: int = 0) -> None:
         """Does nothing: what was written is there."""
@@ -65,4 +65,4 @@ class LocalWriter:
 
     def close(self) -> None:
         """Forgets the open episode."""
-        self.history = [[]]
+        self.history = []

@@ -135,13 +135,13 @@ class WindowWriter:
     @property
     def oldest_frame(self) -> Optional[int]:
         """Number of the first frame that a window to come may hold; of a `LocalReplay` only."""
-        refs = self._writer.history[0] if self._writer is not None else []
+        refs = self._writer.history if self._writer is not None else []
         return refs[0] if refs else None
 
     def get_state(self) -> dict[str, Any]:
         """Returns the open episode; of a `LocalReplay` only, where a frame is a number."""
         return {
-            "refs": list(self._writer.history[0]) if self._writer is not None else [],
+            "refs": list(self._writer.history) if self._writer is not None else [],
             "costs": list(self._costs),
             "frames": self._frames,
             "expected": self._expected,
@@ -152,7 +152,7 @@ class WindowWriter:
     def set_state(self, state: dict[str, Any]) -> None:
         """Goes on with the episode that `get_state` told of."""
         self._writer = self._open()
-        self._writer.history[0].extend(state["refs"])
+        self._writer.history.extend(state["refs"])
         self._costs = collections.deque(state["costs"], maxlen=self._length)
         self._frames, self._expected = state["frames"], state["expected"]
         self._since_flush, self.written = state["since_flush"], state["written"]
@@ -164,7 +164,7 @@ class WindowWriter:
     def _append(self, frame: np.ndarray, cost: Optional[float]) -> None:
         if self._writer is None:
             self._writer = self._open()
-        self._writer.append([frame])
+        self._writer.append(frame)  # A bare array: in a list it takes Reverb twice as long.
         self._frames += 1
         self._costs.append(cost)
         if self._is_window_end():
@@ -185,8 +185,7 @@ class WindowWriter:
     def _write_window(self, writer: reverb.TrajectoryWriter) -> None:
         costs = [c for c in self._costs if c is not None]
         mean_cost = sum(costs) / len(costs)
-        window = [writer.history[0][-self._length:]]
-        writer.create_item(self._table, self._priority(mean_cost), window)
+        writer.create_item(self._table, self._priority(mean_cost), writer.history[-self._length:])
         self._since_flush += 1
         self.written += 1
         if self._since_flush >= _MAX_PENDING:
