@@ -104,7 +104,7 @@ class Sweep:
 def run(
     sweep: Sweep, workers: int = 2, cell_deadline_s: float = 3600.0, runs: str = "runs", docs: str = "docs/results"
 ) -> dict[str, results.Summary]:
-    """Runs what is missing and writes the results.
+    """Runs what is missing and writes the results; where cells failed, only if there are no results yet.
 
     Args:
       sweep: What to run.
@@ -121,12 +121,13 @@ def run(
         there would lose runs, before any is run.
     """
     has = lambda variant, seed, step: variant in sweep.variants and seed in sweep.seeds and step <= sweep.base.steps
-    results.refuse_loss(os.path.join(docs, sweep.name, "raw.csv"), has)
+    raw = os.path.join(docs, sweep.name, "raw.csv")
+    results.refuse_loss(raw, has)
     cells, home = sweep.cells(), os.path.join(os.path.realpath(runs), sweep.name)
     failures = run_missing(home, cells, functools.partial(_run_cell, deadline_s=cell_deadline_s), workers)
     found = read(sweep, runs)
     summaries = {}
-    if any(found.values()):
+    if any(found.values()) and not (failures and os.path.exists(raw)):
         summaries = results.write(os.path.join(docs, sweep.name), sweep.name, found, sweep.bar)
     if failures:
         told = "\n".join(f"--- {name}: {failure}" for name, failure in failures.items())

@@ -66,6 +66,18 @@ def test_a_cell_of_other_settings_is_refused(fake_runs, tmp_path):
         sweep.run(other, **where)
 
 
+def test_where_cells_failed_results_that_are_there_stay(fake_runs, tmp_path):
+    broken = fake_runs[1]
+    broken.clear()
+    docs = str(tmp_path / "docs")
+    sweep.run(SWEEP, runs=str(tmp_path / "runs"), docs=docs)
+    before = (tmp_path / "docs" / "tiny" / "raw.csv").read_bytes()
+    broken.add("b-seed1")
+    with pytest.raises(RunError, match="1 of 4 cells failed"):
+        sweep.run(SWEEP, runs=str(tmp_path / "others"), docs=docs)
+    assert (tmp_path / "docs" / "tiny" / "raw.csv").read_bytes() == before
+
+
 _STOPPED = """
 import os, sys
 from experiments import sweep
