@@ -11,6 +11,7 @@ from absl import app
 from experiments import command_line, results, sweep, sweep_flags
 from experiments.errors import RunError
 from experiments.run_config import RunConfig
+from infonodes import presets
 
 sweep_flags.adopt("seeds", "steps", "workers", "task", "only")
 
@@ -38,6 +39,9 @@ VARIANTS = {
     # Slow copies.
     "no_slow_copies": {"pred.slow_rate": 1.0, "reward.slow_rate": 1.0},
     "greedy_fast": {"pred.greedy_slow": False},
+    # What values lean on.
+    "bootstrap_reached": {"reward.bootstrap": "reached", "agent.train_sequence_length": presets.WINDOW},
+    "one_move": {"reward.lam": 0.0},
     # The set point.
     "quantile_0.5": {"reward.quantile": 0.5},
     "no_margin": {"reward.margin": 0.0},

@@ -72,7 +72,7 @@ def measure() -> list[ratios.Ratio]:
     """Measures both drivers, alone and in a batch."""
     env = suite_gym.load("CartPole-v1")
     agent = presets.predictive(*map(tensor_spec.from_spec, (env.time_step_spec(), env.action_spec())))
-    with CostPrioritizedReplay(agent.collect_data_spec, presets.WINDOW) as replay:
+    with CostPrioritizedReplay(agent.collect_data_spec, agent.train_sequence_length) as replay:
         found = ratios.in_turns({
             (kind, batch): contestant(kind, agent, replay, batch)
             for batch in TICKS for kind in ("PyDriver", "PackedDriver")

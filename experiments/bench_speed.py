@@ -96,13 +96,13 @@ def measure() -> list[ratios.Ratio]:
     def add(what: str, ratio: float, bar: float, at_least: bool, found: dict[str, float]) -> None:
         rows.append(ratios.Ratio(what, ratio, bar, at_least, {f"{name} (ms)": ms for name, ms in found.items()}))
 
-    with CostPrioritizedReplay(ours.collect_data_spec, presets.WINDOW) as replay:
+    with CostPrioritizedReplay(ours.collect_data_spec, ours.train_sequence_length) as replay:
         uniform = UniformReplay(peer.collect_data_spec, 2, 100_000)
         found = ratios.in_turns({"ours": collecting(ours, replay, 200), "dqn": collecting(peer, uniform, 200)}, 1)
         add("env steps/s in PyDriver with Reverb, predictive / DqnAgent", found["dqn"] / found["ours"], 0.75, True,
             {k: v / 200 for k, v in found.items()})
         uniform.close()
-    found = ratios.in_turns({"ours": training(ours, presets.WINDOW), "dqn": training(peer, 2)}, 100)
+    found = ratios.in_turns({"ours": training(ours, ours.train_sequence_length), "dqn": training(peer, 2)}, 100)
     add(f"train step at batch {BATCH}, predictive / DqnAgent", found["ours"] / found["dqn"], 1.5, False, found)
 
     graphs = {f"{n + 4} nodes": wide(specs, n) for n in (1, 26)}

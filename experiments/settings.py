@@ -51,6 +51,8 @@ def groups(preset: str) -> dict[str, dict[str, Any]]:
         found["agent"] = {"train_sequence_length": presets.QUEUE_WINDOW}
         found["modes"] = _fields(presets.REWIRING)
         return {**found, "synaptic": _fields(SynapticSettings())}
+    if preset in ("predictive", "planning"):
+        found["agent"]["train_sequence_length"] = presets.SHORT_WINDOW
     found["agent"].update(gradient_clipping=1.0, learning_rate=presets.LEARNING_RATE)
     for name, parameter in _parameters(preset).items():
         if dataclasses.is_dataclass(parameter.default):

@@ -37,7 +37,7 @@ def test_value_only():
     specs = tf_py_environment.TFPyEnvironment(env)
     agent = presets.predictive(specs.time_step_spec(), specs.action_spec())
     agent.initialize()
-    with CostPrioritizedReplay(agent.collect_data_spec, presets.WINDOW) as replay:
+    with CostPrioritizedReplay(agent.collect_data_spec, agent.train_sequence_length) as replay:
         collector = collecting.Collector(env, replay.observer())
         collector.use(collecting.random_policy(agent))
         for _ in range(200):

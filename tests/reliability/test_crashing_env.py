@@ -12,7 +12,6 @@ from tf_agents.specs import tensor_spec
 
 from experiments import settings
 from experiments.evaluation import Evaluator
-from infonodes import presets
 from infonodes.driver import PackedDriver
 from infonodes.replay import CostPrioritizedReplay
 from tests.straddling import assert_none_straddles
@@ -46,7 +45,7 @@ def build(env, preset):
 def test_four_actors_live_on():
     """p_crash is ten times RLlib's 0.001, so that each actor crashes, and nearly surely in each iteration."""
     agent = build(suite_gym.load("CartPole-v1"), "predictive")
-    with CostPrioritizedReplay(agent.collect_data_spec, presets.WINDOW) as replay:
+    with CostPrioritizedReplay(agent.collect_data_spec, agent.train_sequence_length) as replay:
         envs = [Crashing(seed, 0.01, 0.005, 0.05) for seed in range(ACTORS)]
         drivers = [
             PackedDriver(env, agent.collect_policy, [replay.observer()], max_steps=STEPS, max_faults_in_a_row=3)

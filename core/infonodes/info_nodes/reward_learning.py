@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 
 from infonodes.info_nodes import pred_replay
+from infonodes.info_nodes.rows import fold_time
 from infonodes.rules import returns, spans
 from infonodes.types import Experience, NodeLoss
 
@@ -56,8 +57,9 @@ def update_met(node: RewardNode, experience: Experience, step: tf.Tensor) -> Non
 
 def _window(node: RewardNode, experience: Experience, start: int = 0) -> Experience:
     """The experience from frame `start`, a prediction of the PredNode a frame."""
-    slow = experience.parents[node.pred_name]["slow"]
-    window = experience._replace(parents={node.pred_name: {"slow": slow}}, state={}, decision=())
+    pred = experience.parents[node.pred_name]
+    kept = {name: pred[name] for name in ("slow", "options") if name in pred}
+    window = experience._replace(parents={node.pred_name: kept}, state={}, decision=())
     if start:
         window = tf.nest.map_structure(
             lambda x: x[:, start:] if isinstance(x, tf.Tensor) and x.shape.rank > 1 else x, window
@@ -85,8 +87,13 @@ def _signal(node: RewardNode, experience: Experience) -> tf.Tensor:
 
 def _bootstrap(node: RewardNode, window: Experience, moved: tf.Tensor) -> tf.Tensor:
     """Values that the targets lean on, `[B, 1]` or `[B, T-1]`."""
-    reached = window.parents[node.pred_name]["slow"][:, 1:]
-    return node.value(returns.leaned_on(reached, moved, node.settings.lam), slow=True)
+    pred = window.parents[node.pred_name]
+    reached = {name: returns.leaned_on(frames[:, 1:], moved, node.settings.lam) for name, frames in pred.items()}
+    z = reached.pop("slow")
+    if node.settings.bootstrap == "reached":
+        return node.value(z, slow=True)
+    rows = tf.nest.map_structure(fold_time, {"z": z, **reached})
+    return tf.reshape(node.best(rows, window.seed), [-1, z.shape[1]])
 
 
 def _targets(node: RewardNode, window: Experience, moved: tf.Tensor) -> tf.Tensor:

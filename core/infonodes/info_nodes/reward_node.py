@@ -201,6 +201,27 @@ class RewardNode(InfoNode):
         """Returns what the outlook's head reads of a move."""
         return (z, controls, z_next) if self.settings.sees_controls else (z, z_next)
 
+    def best(self, state: State, seed: tf.Tensor) -> tf.Tensor:
+        """Returns the normalised q of the best option, by V's slow copy: `[N]`.
+
+        The model is the one that is trained: its slow copy would cost a train step twice as much more, as nothing else
+        in it reads that.
+
+        Args:
+          state: Of the PredNode: `z` `[N, D]`, and what its options are if it keeps them.
+          seed: int32 `[2]`, of the sample where there are more options than `bootstrap_options`.
+        """
+        pred, most = self.pred, self.settings.bootstrap_options
+        options = pred.options(state)
+        if options.shape[1] > most:
+            drawn = tf.argsort(tf.random.stateless_uniform([options.shape[1]], seed))[:most]
+            options = tf.gather(options, drawn, axis=1)
+        z = tf.repeat(state["z"][:, None], options.shape[1], axis=1)
+        z_next = pred.predict(z, options)
+        seen = self.outlook(z, options, z_next)
+        beyond = seen.proceeds * self.value(z_next, slow=True) + (1 - seen.proceeds) * self.terminal
+        return tf.reduce_max((1 - self.gamma) * seen.reward + self.gamma * beyond, axis=1)
+
     def score(
         self, z: tf.Tensor, controls: tf.Tensor, slow: bool = False, curious: bool = False
     ) -> tuple[tf.Tensor, tf.Tensor]:

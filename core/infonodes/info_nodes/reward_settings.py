@@ -6,6 +6,7 @@ import dataclasses
 import gin
 
 SIGNALS = ("reward", "intrinsic", "sensed")
+BOOTSTRAPS = ("reached", "best")
 
 
 @gin.configurable(module="infonodes")
@@ -21,6 +22,9 @@ class RewardSettings:
         a termination ends it.
       gamma: Discount a tick.
       lam: λ of the value targets; 1 is the n-step return of the whole window.
+      bootstrap: What value targets lean on: `reached`, V of the frame reached, so that V is worth what replay's
+        policies made of it, old ones and random moves among them; or `best`, q of the best option there.
+      bootstrap_options: Options that `best` looks at; of more, a random sample.
       hidden: Widths of the heads' hidden layers.
       value_heads: Heads of the value ensemble.
       sees_controls: Let the heads of reward and continuation read (z, u, ẑ') instead of
@@ -48,6 +52,8 @@ class RewardSettings:
     signal: str = "reward"
     gamma: float = 0.98
     lam: float = 1.0
+    bootstrap: str = "reached"
+    bootstrap_options: int = 4
     hidden: int = 64
     value_heads: int = 2
     sees_controls: bool = True
@@ -69,8 +75,11 @@ class RewardSettings:
     def __post_init__(self) -> None:
         if self.signal not in SIGNALS:
             raise ValueError(f"RewardSettings.signal={self.signal!r}: expected one of {SIGNALS}")
+        if self.bootstrap not in BOOTSTRAPS:
+            raise ValueError(f"RewardSettings.bootstrap={self.bootstrap!r}: expected one of {BOOTSTRAPS}")
         if not 0.0 <= self.gamma < 1.0:
             raise ValueError(f"RewardSettings.gamma={self.gamma}: expected [0, 1); values are normalised by 1 - gamma")
-        for field in ("value_heads", "horizon", "planning_horizon", "repeat", "width", "epsilon_hold"):
+        counts = ("value_heads", "horizon", "planning_horizon", "repeat", "width", "epsilon_hold", "bootstrap_options")
+        for field in counts:
             if getattr(self, field) < 1:
                 raise ValueError(f"RewardSettings.{field}={getattr(self, field)}: expected at least 1")

@@ -8,7 +8,7 @@ from infonodes.presets.growing import QUEUE_WINDOW, REWIRING, synaptic
 from infonodes.presets.living import MINDS, embodied
 from infonodes.presets.makers import LEARNING_RATE, dqn, sac
 from infonodes.presets.parts import WINDOW
-from infonodes.presets.predicting import MEMORY, hierarchical, planning, predictive
+from infonodes.presets.predicting import BEST, MEMORY, SHORT_WINDOW, hierarchical, planning, predictive
 from infonodes.presets.reacting import reactive
 from infonodes.presets.reading import ANSWER, EYE, reader
 
@@ -23,6 +23,7 @@ PRESETS: dict[str, Callable[..., InfoNodeAgent]] = {
 }
 
 __all__ = [
-    "ANSWER", "EYE", "LEARNING_RATE", "MEMORY", "MINDS", "PRESETS", "QUEUE_WINDOW", "REWIRING", "WINDOW",
-    "dqn", "embodied", "hierarchical", "planning", "predictive", "reactive", "reader", "sac", "synaptic",
+    "ANSWER", "BEST", "EYE", "LEARNING_RATE", "MEMORY", "MINDS", "PRESETS", "QUEUE_WINDOW", "REWIRING",
+    "SHORT_WINDOW", "WINDOW", "dqn", "embodied", "hierarchical", "planning", "predictive", "reactive", "reader", "sac",
+    "synaptic",
 ]

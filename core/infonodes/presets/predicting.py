@@ -10,20 +10,24 @@ from infonodes.agent import InfoNodeAgent
 from infonodes.info_nodes.pred_node import PredNode, PredSettings
 from infonodes.info_nodes.reward_node import RewardNode, RewardSettings
 from infonodes.modes import Modes
-from infonodes.presets.parts import model_agent, names, shell
+from infonodes.presets.parts import WINDOW, model_agent, names, shell
 from infonodes.types import Spec
 
 # Latents with memory: predictions start from all frames that leave room for them, so that
 # what a late frame needs reaches back to an early one. Simplex latents forgot the cue of the
 # T-maze probe; layer-normalised ones keep it.
 MEMORY = PredSettings(norm="layernorm", starts=8)
+# Values of the best option after the three moves of a window, as what replay's policies did is worth less than what
+# the one of now would do: docs/decisions/0025-values-of-the-best-option.md.
+BEST = RewardSettings(bootstrap="best")
+SHORT_WINDOW = 4
 
 @gin.configurable(module="infonodes")
 def predictive(
     time_step_spec: ts.TimeStep,
     action_spec: Spec,
     pred: PredSettings = PredSettings(),
-    reward: RewardSettings = RewardSettings(),
+    reward: RewardSettings = BEST,
     recurrent: bool = False,
     **agent_kwargs: Any,
 ) -> InfoNodeAgent:
@@ -43,6 +47,7 @@ def predictive(
     """
     if recurrent and pred == PredSettings():
         pred = MEMORY
+    agent_kwargs.setdefault("train_sequence_length", WINDOW if recurrent else SHORT_WINDOW)
     sensors, actuators = shell(time_step_spec, action_spec)
     nodes = [
         *sensors,
@@ -64,7 +69,7 @@ def planning(
     time_step_spec: ts.TimeStep,
     action_spec: Spec,
     pred: PredSettings = PredSettings(),
-    reward: RewardSettings = RewardSettings(),
+    reward: RewardSettings = BEST,
     **agent_kwargs: Any,
 ) -> InfoNodeAgent:
     """`predictive`, collecting and evaluating by day-dreaming `planning_horizon` controls ahead."""

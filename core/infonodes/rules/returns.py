@@ -61,12 +61,12 @@ def leaned_on(reached: tf.Tensor, moved: tf.Tensor, lam: float) -> tf.Tensor:
     multiplied by 0.
 
     Args:
-      reached: `[B, T-1, D]`, the frame each move leads to.
+      reached: `[B, T-1, ...]`, the frame each move leads to.
       moved: As for `n_step_targets`.
       lam: The same.
 
     Returns:
-      `[B, 1, D]` at λ = 1, else `reached`.
+      `[B, 1, ...]` at λ = 1, else `reached`.
     """
     if lam != 1.0:
         return reached
