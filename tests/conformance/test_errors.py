@@ -179,6 +179,7 @@ def test_a_node_that_acts_without_being_an_actuator():
     (lambda: PredSettings(f_act="x"), ["f_act", "'x'", "search"]),
     (lambda: PredSettings(hold=0), ["hold", "0", "at least 1"]),
     (lambda: RewardSettings(signal="x"), ["signal", "'x'", "intrinsic"]),
+    (lambda: RewardSettings(bootstrap="x"), ["bootstrap", "'x'", "reached"]),
     (lambda: RewardSettings(gamma=1.0), ["gamma", "1.0", "[0, 1)"]),
     (lambda: CostTree({"a": -1.0}), ["'a'", "-1.0", ">= 0"]),
     (lambda: RLNode("rl", ("obs",), "act", presets.sac(), reward="x"), ["'rl'", "'x'", "intrinsic"]),

@@ -116,3 +116,17 @@ def test_values_are_of_the_best_option_beyond_what_was_done(options):
     done = (1 - GAMMA**n) / ACTIONS + GAMMA**n * (1 - GAMMA) * pays
     expected = done.mean() / (1 - (GAMMA ** (n + 1)).mean())
     np.testing.assert_allclose(learned_value("best", options), expected, atol=0.04)
+
+
+@pytest.mark.parametrize("lam", [1.0, 0.5])
+@pytest.mark.parametrize("preset", [presets.predictive, presets.hierarchical])
+def test_the_best_option_is_found_in_any_graph(preset, lam):
+    """Of more options than are looked at, and where the options are latents of a PredNode below."""
+    observed = tensor_spec.BoundedTensorSpec([3], tf.float32, -1.0, 1.0)
+    acted = tensor_spec.BoundedTensorSpec([2], tf.float32, -1.0, 1.0)
+    agent = preset(ts.time_step_spec(observed), acted, reward=RewardSettings(bootstrap="best", lam=lam))
+    agent.initialize()
+    shape = [8, agent.train_sequence_length]
+    zeros = tf.nest.map_structure(lambda s: tf.zeros([*shape, *s.shape], s.dtype), agent.collect_data_spec)
+    found = agent.train(zeros._replace(step_type=tf.ones(shape, tf.int32), next_step_type=tf.ones(shape, tf.int32)))
+    assert np.isfinite(found.loss)
