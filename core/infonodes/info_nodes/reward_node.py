@@ -211,16 +211,20 @@ class RewardNode(InfoNode):
           state: Of the PredNode: `z` `[N, D]`, and what its options are if it keeps them.
           seed: int32 `[2]`, of the sample where there are more options than `bootstrap_options`.
         """
-        pred, most = self.pred, self.settings.bootstrap_options
-        options = pred.options(state)
+        options, most = self.pred.options(state), self.settings.bootstrap_options
         if options.shape[1] > most:
             drawn = tf.argsort(tf.random.stateless_uniform([options.shape[1]], seed))[:most]
             options = tf.gather(options, drawn, axis=1)
         z = tf.repeat(state["z"][:, None], options.shape[1], axis=1)
-        z_next = pred.predict(z, options)
-        seen = self.outlook(z, options, z_next)
-        beyond = seen.proceeds * self.value(z_next, slow=True) + (1 - seen.proceeds) * self.terminal
-        return tf.reduce_max((1 - self.gamma) * seen.reward + self.gamma * beyond, axis=1)
+        z_next, earned, proceeds = self._ahead(z, options)
+        return tf.reduce_max(earned + self.gamma * proceeds * self.value(z_next, slow=True), axis=1)
+
+    def _ahead(self, z: tf.Tensor, control: tf.Tensor, slow: bool = False) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Returns the latent one prediction ahead, what q counts up to it, and the chance of reaching it."""
+        z_next = self.pred.predict(z, control, slow=slow)
+        seen = self.outlook(z, control, z_next, slow=slow)
+        earned = (1 - self.gamma) * seen.reward + self.gamma * (1 - seen.proceeds) * self.terminal
+        return z_next, earned, seen.proceeds
 
     def score(
         self, z: tf.Tensor, controls: tf.Tensor, slow: bool = False, curious: bool = False
@@ -242,13 +246,12 @@ class RewardNode(InfoNode):
         first = z
         for i in range(controls.shape[2] * cfg.repeat):
             control = controls[:, :, i // cfg.repeat]
-            z_next = pred.predict(z, control, slow=slow)
-            seen = self.outlook(z, control, z_next, slow=slow)
-            worth += alive * ((1 - self.gamma) * seen.reward + self.gamma * (1 - seen.proceeds) * self.terminal)
+            z_next, earned, proceeds = self._ahead(z, control, slow)
+            worth += alive * earned
             if curious:
                 interest += reach * (1 - cfg.curiosity_gamma) * pred.information_gain(z, control)
-                reach *= cfg.curiosity_gamma * seen.proceeds
-            alive *= self.gamma * seen.proceeds
+                reach *= cfg.curiosity_gamma * proceeds
+            alive *= self.gamma * proceeds
             first = z_next if i == 0 else first
             z = z_next
         worth += alive * self.value(z, slow=slow)
