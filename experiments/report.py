@@ -30,7 +30,7 @@ from infonodes.types import GraphError
 
 _STEPS = flags.DEFINE_integer("collect", 500, "Steps collected anew for costs, imagination and priorities.", 10)
 _HORIZON = flags.DEFINE_integer("horizon", 15, "Predictions ahead, at most.", 1)
-_TICKS = flags.DEFINE_integer("ticks", 500, "Ticks of the greedy episode, at most.", 1)
+_TICKS = flags.DEFINE_integer("ticks", 500, "Ticks of a greedy episode, at most.", 1)
 
 PAGE = "report.html"
 # Far from the seeds that training and its evaluations start from.
@@ -44,7 +44,7 @@ def build(paths: Sequence[str], steps: int = 500, horizon: int = 15, ticks: int 
       paths: Folders of runs; the first is the one that is looked into.
       steps: To collect anew.
       horizon: Predictions ahead, at most.
-      ticks: Of the greedy episode, at most.
+      ticks: Of a greedy episode, at most.
 
     Raises:
       RunError: if a folder holds no run, the runs differ, or the checkpoint does not fit.
@@ -62,6 +62,7 @@ def build(paths: Sequence[str], steps: int = 500, horizon: int = 15, ticks: int 
         report_sections.nodes(page, agent, costs, steps)
         report_sections.energy(page, episode)
         report_sections.imagination(page, agent, tape.frames, horizon)
+        report_sections.values(page, agent, first.load_env, _SEED + 2, ticks)
         report_sections.priorities(page, found, first.config)
     else:
         report_sections.stock(page)

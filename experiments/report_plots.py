@@ -17,6 +17,7 @@ from experiments.node_summaries import Branch
 from experiments.report_ages import Ages
 from experiments.report_imagining import Foresight
 from experiments.report_trial import Episode
+from experiments.report_values import Judged
 from infonodes.environments.forage import ForageSettings
 
 _DPI = 100
@@ -59,6 +60,21 @@ def example(found: Foresight) -> bytes:
         (line,) = axes.plot(found.ticks, real[:, feature], label=f"feature {feature}")
         axes.plot(found.ticks, imagined[:, feature], "--", color=line.get_color())
     axes.set(title="one rollout: came (line), imagined (dashed)", xlabel="ticks ahead", ylabel="observation")
+    axes.grid(alpha=0.3)
+    axes.legend(loc="best", fontsize="small")
+    return _bytes(figure)
+
+
+def values(judged: Judged) -> bytes:
+    """Draws values against the returns that followed; on the diagonal they are right."""
+    figure = _figure((5.5, 5))
+    axes = figure.add_subplot()
+    for off_path, colour, label in ((False, "#9db7d5", "on the greedy path"), (True, "#d98200", "after random moves")):
+        of = judged.off_path == off_path
+        axes.plot(judged.came[of], judged.value[of], ".", color=colour, label=label)
+    ends = [min(judged.came.min(), judged.value.min()), max(judged.came.max(), judged.value.max())]
+    axes.plot(ends, ends, color="#777777", linewidth=0.8)
+    axes.set(xlabel="return that followed, normalised", ylabel="value")
     axes.grid(alpha=0.3)
     axes.legend(loc="best", fontsize="small")
     return _bytes(figure)

@@ -1,12 +1,13 @@
 """The sections of a report: what each says, shows, and admits not to know."""
 from __future__ import annotations
 
-from typing import Mapping, Optional, Sequence
+from typing import Callable, Mapping, Optional, Sequence
 
 import numpy as np
+from tf_agents.environments import py_environment
 from tf_agents.trajectories import trajectory as trajectory_lib
 
-from experiments import forage_pictures, plotting, report_imagining, report_plots, results, tasks
+from experiments import forage_pictures, plotting, report_imagining, report_plots, report_values, results, tasks
 from experiments.node_summaries import branches
 from experiments.report_ages import Ages
 from experiments.report_loading import Run
@@ -16,12 +17,13 @@ from experiments.run_config import RunConfig
 from infonodes import drawing
 from infonodes.agent import InfoNodeAgent
 from infonodes.info_nodes.pred_node import PredNode
+from infonodes.info_nodes.reward_node import RewardNode
 
 # The sections every report has, whatever the agent; a test looks for them.
-ANCHORS = ("learning", "nodes", "energy", "imagination", "priorities", "greedy", "configuration")
+ANCHORS = ("learning", "nodes", "energy", "imagination", "values", "priorities", "greedy", "configuration")
 _TITLES = dict(zip(ANCHORS, (
-    "Learning curve", "Nodes and costs", "Energy", "Imagined against real", "Priority against age", "A greedy episode",
-    "Configuration and versions",
+    "Learning curve", "Nodes and costs", "Energy", "Imagined against real", "Value against return",
+    "Priority against age", "A greedy episode", "Configuration and versions",
 )))
 
 
@@ -128,6 +130,45 @@ def imagination(page: Page, agent: InfoNodeAgent, frames: Sequence[trajectory_li
         page.picture(report_plots.example(found), f"{node.name}: one rollout, the most varied features observed")
 
 
+def values(
+    page: Page, agent: InfoNodeAgent, make_env: Callable[[], py_environment.PyEnvironment], seed: int, ticks: int
+) -> None:
+    """Adds each RewardNode's values against the returns of the greedy policy, on its path and off it.
+
+    Args:
+      page: Where to.
+      agent: Whose.
+      make_env: Returns an environment without batch dimension.
+      seed: Of the episodes' starts.
+      ticks: Greedy ticks, at most.
+    """
+    _begin(page, "values")
+    valuing = [node for node in agent.graph.nodes if isinstance(node, RewardNode)]
+    if not valuing:
+        page.note("The graph has no RewardNode: nothing in it values what it can reach.")
+        return
+    batches = report_values.play(agent, make_env, seed, ticks)
+    page.text(
+        f"Greedy episodes after {', '.join(map(str, report_values.LEADS))} random moves. A return is normalised as "
+        "values are, (1 - γ) Σ γ^k r; where an episode is cut, the value there stands for the rest, of at most "
+        "a tenth of the weight."
+    )
+    for node in valuing:
+        judged = report_values.judge(agent, node, batches)
+        if not len(judged.value):
+            page.note(f"{node.name}: no return is whole in {ticks} ticks at γ = {node.gamma:.4g}: play more (--ticks).")
+            continue
+        page.picture(report_plots.values(judged), f"{node.name}: values against the returns that followed")
+        kinds = (("greedy moves", False), ("random moves", True))
+        rows = [(name, *report_values.fit(judged, off_path)) for name, off_path in kinds]
+        page.table(("after", "frames", "value - return", "rms", "correlation"), rows)
+        if node.settings.bootstrap == "reached":
+            page.note(
+                f"{node.name} values what the policies in its replay got, random moves among them (reward.bootstrap is "
+                "'reached'): it is to lie below the greedy policy's returns."
+            )
+
+
 def priorities(page: Page, found: Optional[Ages], config: RunConfig) -> None:
     """Adds priorities by age.
 
@@ -151,7 +192,7 @@ def priorities(page: Page, found: Optional[Ages], config: RunConfig) -> None:
 
 def stock(page: Page) -> None:
     """Adds, in place of all that nodes have, that there are none."""
-    for anchor in ("nodes", "energy", "imagination", "priorities"):
+    for anchor in ("nodes", "energy", "imagination", "values", "priorities"):
         _begin(page, anchor)
         page.note("TF-Agents' own agent has no nodes.")
 

@@ -86,7 +86,8 @@ def test_it_has_all_sections_with_their_pictures(page):
     found = pictures(page)
     count = {anchor: sum(where == anchor for where, _, _ in found) for anchor in report_sections.ANCHORS}
     assert count == {
-        "learning": 1, "nodes": 2, "energy": 1, "imagination": 2, "priorities": 1, "greedy": 2, "configuration": 0,
+        "learning": 1, "nodes": 2, "energy": 1, "imagination": 2, "values": 1, "priorities": 1, "greedy": 2,
+        "configuration": 0,
     }
     films = [image for _, kind, image in found if kind == "gif"]
     assert len(films) == 1 and films[0].n_frames > 1
@@ -216,7 +217,7 @@ def test_a_stock_agent_has_a_film_of_a_gym_task_and_no_nodes(tmp_path):
     runner.train(config, progress=False)
     root = parsed(report.build([config.out], **SETTINGS))
     assert tuple(s.get("id") for s in root.iter("section")) == report_sections.ANCHORS
-    assert root.text_content().count("has no nodes") == 4
+    assert root.text_content().count("has no nodes") == 5
     films = [image for _, kind, image in pictures(root) if kind == "gif"]
     assert len(films) == 1 and films[0].size == (300, 200) and films[0].n_frames > 1
 

@@ -32,6 +32,11 @@ def loss(node: RewardNode, experience: Experience) -> NodeLoss:
     return NodeLoss(total * float(experience.modes.train_rewards), cost, metrics)
 
 
+def signal(node: RewardNode, experience: Experience) -> tf.Tensor:
+    """Returns what the node values of each move of a window, in its own units: `[B, T-1]`."""
+    return _signal(node, _rewarded(node, experience))
+
+
 def update_met(node: RewardNode, experience: Experience, step: tf.Tensor) -> None:
     """Widens the range that was met, moves the quantile of the values, and lets epsilon fall."""
     cfg = node.settings
