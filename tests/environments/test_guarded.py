@@ -77,7 +77,6 @@ def test_a_faulty_time_step_is_named(told, leaf, message):
     """Environment, episode, step, leaf, expected, got, fix; callbacks run first; reset works."""
     called = []
 
-
     def bad():
         called.append("bad")
         raise OSError("disk full")

@@ -18,6 +18,7 @@ QUEUE_WINDOW = 8
 # What nodes that grow and prune are run with.
 REWIRING = Modes(self_modification=True)
 
+
 @gin.configurable(module="infonodes")
 def synaptic(
     time_step_spec: ts.TimeStep,

@@ -20,6 +20,7 @@ MINDS = ("predictive", "reactive")
 # A slow target network, which evaluates, and an outlook of twenty ticks.
 BODY_DQN = dqn((128, 64), gamma=0.95, target_update_tau=0.01)
 
+
 @gin.configurable(module="infonodes")
 def embodied(
     time_step_spec: ts.TimeStep,

@@ -16,6 +16,7 @@ from infonodes.types import Nest, Spec
 
 LEARNING_RATE = 1e-3
 
+
 def dqn(
     fc_layers: tuple[int, ...] = (100, 50),
     learning_rate: float = LEARNING_RATE,

@@ -16,6 +16,7 @@ from infonodes.types import Spec
 # Frames of a replayed window: five moves, for five-step value targets.
 WINDOW = 6
 
+
 def shell(time_step_spec: ts.TimeStep, action_spec: Spec) -> tuple[list[InfoNode], list[InfoNode]]:
     """Returns the sensors (the reward's last) and the actuators of an environment."""
     sensors = [*gym.sensors(time_step_spec.observation), gym.RewardSensor("reward")]

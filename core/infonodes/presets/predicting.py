@@ -22,6 +22,7 @@ MEMORY = PredSettings(norm="layernorm", starts=8)
 BEST = RewardSettings(bootstrap="best")
 SHORT_WINDOW = 4
 
+
 @gin.configurable(module="infonodes")
 def predictive(
     time_step_spec: ts.TimeStep,

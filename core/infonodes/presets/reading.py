@@ -19,6 +19,7 @@ from infonodes.types import GraphError, Spec
 EYE: dict[str, Any] = dict(gamma=0.9, n_step_update=3, target_update_tau=0.1, epsilon_greedy=0.1, decay=3000)
 ANSWER: dict[str, Any] = dict(gamma=0.0, epsilon_greedy=0.05, decay=3000)
 
+
 @gin.configurable(module="infonodes")
 def reader(
     time_step_spec: ts.TimeStep,
