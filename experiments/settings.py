@@ -29,7 +29,6 @@ _DQN = {
     "target_update_tau": 1.0,
 }
 _SAC = {"fc_layers": (128, 128), "learning_rate": presets.LEARNING_RATE, "gamma": 1.0}
-_AGENT = {"train_sequence_length": presets.WINDOW, "gradient_clipping": 10.0}
 _OPTIONAL = ("gradient_clipping", "train_sequence_length", "consensus")  # None is a value too.
 
 
@@ -43,16 +42,12 @@ def groups(preset: str) -> dict[str, dict[str, Any]]:
         raise RunError(f"preset {preset!r}: expected one of {AGENTS}")
     if preset == STOCK_DQN:
         return {"dqn": dict(_DQN)}
-    found: dict[str, dict[str, Any]] = {"agent": dict(_AGENT), "modes": _fields(Modes())}
-    if preset == "reactive":
-        found["agent"]["train_sequence_length"] = 2
-        return {**found, "dqn": dict(_DQN), "sac": dict(_SAC)}
+    window = {"train_sequence_length": presets.WINDOWS[preset]}
     if preset == "synaptic":  # It has no gradient, and changes its structure.
-        found["agent"] = {"train_sequence_length": presets.QUEUE_WINDOW}
-        found["modes"] = _fields(presets.REWIRING)
-        return {**found, "synaptic": _fields(SynapticSettings())}
-    if preset in ("predictive", "planning"):
-        found["agent"]["train_sequence_length"] = presets.SHORT_WINDOW
+        return {"agent": window, "modes": _fields(presets.REWIRING), "synaptic": _fields(SynapticSettings())}
+    found: dict[str, dict[str, Any]] = {"agent": {**window, "gradient_clipping": 10.0}, "modes": _fields(Modes())}
+    if preset == "reactive":
+        return {**found, "dqn": dict(_DQN), "sac": dict(_SAC)}
     found["agent"].update(gradient_clipping=1.0, learning_rate=presets.LEARNING_RATE)
     for name, parameter in _parameters(preset).items():
         if dataclasses.is_dataclass(parameter.default):

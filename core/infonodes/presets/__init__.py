@@ -9,7 +9,7 @@ from infonodes.presets.living import MINDS, embodied
 from infonodes.presets.makers import LEARNING_RATE, dqn, sac
 from infonodes.presets.parts import WINDOW
 from infonodes.presets.predicting import BEST, MEMORY, SHORT_WINDOW, hierarchical, planning, predictive
-from infonodes.presets.reacting import reactive
+from infonodes.presets.reacting import PAIR, reactive
 from infonodes.presets.reading import ANSWER, EYE, reader
 
 PRESETS: dict[str, Callable[..., InfoNodeAgent]] = {
@@ -22,8 +22,13 @@ PRESETS: dict[str, Callable[..., InfoNodeAgent]] = {
     "reader": reader,
 }
 
+# Frames of a replayed window, where none are named; a mind with memory, and one that reacts, have their own.
+WINDOWS = {
+    **dict.fromkeys(PRESETS, WINDOW), "reactive": PAIR, "predictive": SHORT_WINDOW, "planning": SHORT_WINDOW,
+    "synaptic": QUEUE_WINDOW,
+}
+
 __all__ = [
-    "ANSWER", "BEST", "EYE", "LEARNING_RATE", "MEMORY", "MINDS", "PRESETS", "QUEUE_WINDOW", "REWIRING",
-    "SHORT_WINDOW", "WINDOW", "dqn", "embodied", "hierarchical", "planning", "predictive", "reactive", "reader", "sac",
-    "synaptic",
+    "ANSWER", "BEST", "EYE", "LEARNING_RATE", "MEMORY", "MINDS", "PRESETS", "REWIRING", "WINDOW", "WINDOWS", "dqn",
+    "embodied", "hierarchical", "planning", "predictive", "reactive", "reader", "sac", "synaptic",
 ]

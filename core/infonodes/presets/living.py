@@ -14,6 +14,7 @@ from infonodes.info_nodes.reward_node import RewardNode, RewardSettings
 from infonodes.info_nodes.rl_node import AgentFn, RLNode
 from infonodes.presets.makers import dqn
 from infonodes.presets.parts import decider, model_agent, names, shell
+from infonodes.presets.reacting import PAIR
 from infonodes.types import GraphError, Spec
 
 MINDS = ("predictive", "reactive")
@@ -73,7 +74,7 @@ def embodied(
     drive = DriveSensor("drive", ("blood",), body.form, body.weight, body.task)
     if mind == "reactive":
         thinkers: list[InfoNode] = [_felt(a, senses, agent_fn) for a in actuators]
-        agent_kwargs.setdefault("train_sequence_length", 2)
+        agent_kwargs.setdefault("train_sequence_length", PAIR)
     else:
         thinkers = [PredNode("pred", senses + names(actuators), names(actuators), settings=pred)]
     bill_body(body, keys.get(body.exposure), actuators, thinkers)

@@ -11,6 +11,9 @@ from infonodes.info_nodes.rl_node import AgentFn
 from infonodes.presets.parts import decider, names, shell
 from infonodes.types import Spec
 
+# Frames of a window of one move.
+PAIR = 2
+
 
 @gin.configurable(module="infonodes")
 def reactive(
@@ -33,5 +36,5 @@ def reactive(
     """
     sensors, actuators = shell(time_step_spec, action_spec)
     deciders = [decider(actuator, names(sensors[:-1]), agent_fn) for actuator in actuators]
-    agent_kwargs.setdefault("train_sequence_length", 2)
+    agent_kwargs.setdefault("train_sequence_length", PAIR)
     return InfoNodeAgent(time_step_spec, action_spec, [*sensors, *actuators, *deciders], **agent_kwargs)
