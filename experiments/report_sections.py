@@ -220,7 +220,8 @@ def greedy(page: Page, episode: Episode, env: str) -> None:
 def configuration(page: Page, run: Run) -> None:
     """Adds what was asked, and with which versions."""
     _begin(page, "configuration")
-    page.settings({k: v for k, v in run.config.to_json().items() if k != "out"})
+    asked = {k: v for k, v in run.config.to_json().items() if k not in ("out", "settings", "replay")}
+    page.settings({**asked, "settings": run.config.resolved()})
     versions = run.versions()
     page.table(("what", "version"), sorted(versions.items()))
     if not versions:

@@ -132,7 +132,7 @@ class Reporter:
     def result(self, steps_per_s: float) -> None:
         """Writes `result.json`: all that a sweep reads."""
         self._folder.write_json("result.json", {
-            "config": self._config.to_json(),
+            "config": self._config.record(),
             "evaluations": [dataclasses.asdict(e) for e in self.evaluations],
             "seconds": self.seconds,
             "steps_per_s": round(steps_per_s, 1),

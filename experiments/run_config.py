@@ -85,6 +85,39 @@ class RunConfig:
         """Returns the record as JSON can hold it; `RunConfig(**…)` reads it back."""
         return dataclasses.asdict(self)
 
+    def resolved(self) -> dict[str, dict[str, Any]]:
+        """Returns all settings of agent and replay by group, defaults among them, as JSON reads them back."""
+        known, asked = {**settings_lib.groups(self.preset), "replay": REPLAY}, {**self.settings, "replay": self.replay}
+        return json.loads(json.dumps({group: {**known[group], **asked.get(group, {})} for group in known}))
+
+    def record(self) -> dict[str, Any]:
+        """Returns what files tell of a run: what was asked, and under `resolved` what that meant."""
+        return {**self.to_json(), "resolved": self.resolved()}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any], where: str) -> RunConfig:
+        """Returns what was asked.
+
+        Args:
+          record: As `record` returned it; of an earlier version perhaps, with fewer settings.
+          where: What tells of it, for the error.
+
+        Raises:
+          RunError: if a setting that was not asked for had another default then, listing them.
+        """
+        config = cls(**{name: value for name, value in record.items() if name != "resolved"})
+        now, then = config.resolved(), record.get("resolved", {})
+        differ = [
+            f"{group}.{name}: {then[group][name]!r} then, {value!r} now"
+            for group in now for name, value in now[group].items() if then.get(group, {}).get(name, value) != value
+        ]
+        if differ:
+            raise RunError(
+                f"{where}: defaults have changed since it was run: {'; '.join(differ)}; use the version of infonodes "
+                "that ran it, or run it anew"
+            )
+        return config
+
 
 def fixed(config: RunConfig) -> dict[str, Any]:
     """Returns what must stay the same when a run goes on, as JSON reads it back."""

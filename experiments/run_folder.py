@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import dataclasses
 import fcntl
 import importlib.metadata
 import json
@@ -33,7 +34,7 @@ class RunFolder:
     """One folder that a run writes to, and nowhere else.
 
     ```
-    config.json      what was asked          versions.json    with which versions
+    config.json      what was asked, resolved versions.json   with which versions
     metrics.csv      a line an evaluation (its mean return) and an episode
     checkpoints/     all that it goes on from  tensorboard/     the same curves as events
     result.json      the evaluations         learning_curve.png, graph.png, graph.mmd
@@ -64,7 +65,7 @@ class RunFolder:
             )
         os.makedirs(path, mode=0o700, exist_ok=True)
         folder = cls(path)
-        folder.write_json("config.json", {**config.to_json(), "out": folder.path})
+        folder.write_config(dataclasses.replace(config, out=folder.path))
         folder.write_json("versions.json", versions())
         return folder
 
@@ -110,9 +111,17 @@ class RunFolder:
                 fcntl.flock(file, fcntl.LOCK_UN)  # Of forked children too.
 
     def config(self) -> RunConfig:
-        """Returns what was asked."""
+        """Returns what was asked.
+
+        Raises:
+          RunError: if it would not mean the same today, see `RunConfig.from_record`.
+        """
         with open(self.file("config.json"), encoding="utf-8") as file:
-            return RunConfig(**json.load(file))
+            return RunConfig.from_record(json.load(file), f"run folder {self.path!r}")
+
+    def write_config(self, config: RunConfig) -> None:
+        """Writes what was asked, and under `resolved` all settings."""
+        self.write_json("config.json", config.record())
 
     def file(self, name: str) -> str:
         """Returns the path of `name` in the folder.

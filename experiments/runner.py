@@ -255,7 +255,7 @@ class _Run:
                 f"--resume {where!r}: it has done {self._progress.step} of {self._config.steps} steps; pass a "
                 "greater --steps"
             )
-        self._folder.write_json("config.json", self._config.to_json())
+        self._folder.write_config(self._config)
         self._report.start_at(self._progress.step)
         return True
 

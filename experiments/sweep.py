@@ -150,7 +150,7 @@ def run_missing(
       Why cells failed, by name.
 
     Raises:
-      RunError: if a cell was run with other settings.
+      RunError: if a cell was run with other settings, or other defaults.
     """
     os.makedirs(os.path.join(home, "cells"), exist_ok=True)
     missing = [name for name, config in cells.items() if not _is_done(cell_path(home, name), config)]
@@ -210,7 +210,8 @@ def _is_done(path: str, config: Any) -> bool:
     if not os.path.exists(path):
         return False
     with open(path, encoding="utf-8") as file:
-        had = type(config)(**json.load(file)["config"])
+        found = json.load(file)["config"]
+    had = RunConfig.from_record(found, f"cell {path!r}") if isinstance(config, RunConfig) else type(config)(**found)
     if dataclasses.replace(had, out=None) != dataclasses.replace(config, out=None):
         raise RunError(f"cell {path!r} was run with other settings; rename the sweep, or remove that file")
     return True

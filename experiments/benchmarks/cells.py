@@ -34,6 +34,7 @@ VARIANTS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
         "pred": {"heads": 5}, "reward": {"curiosity": 0.1, "curiosity_gamma": 0.99},
     }),
     "predictive_hold": ("predictive", {"reward": {"epsilon_hold": 64}}),
+    "predictive_recurrent": ("predictive", {"agent": {"recurrent": True, "train_sequence_length": 8}}),
     "predictive_residual": ("predictive", {"pred": {"norm": "layernorm", "residual": True}}),
 }
 AGENTS.update({name: AGENTS[preset] for name, (preset, _) in VARIANTS.items()})

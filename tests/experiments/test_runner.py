@@ -112,6 +112,21 @@ def test_the_same_command_does_not_go_on_with_another_run(run):
         runner.train_or_resume(CONFIG, progress=False)
 
 
+def test_a_run_tells_all_its_settings_and_stays_with_them(run, tmp_path):
+    """What was asked and what was not; a default that has changed since is refused by name, one that is new is not."""
+    with open(os.path.join(run[0].folder, "config.json"), encoding="utf-8") as file:
+        record = json.load(file)
+    resolved = record["resolved"]
+    assert resolved["pred"]["latent_size"] == 8 and resolved["pred"]["unroll"] == 3
+    assert resolved["agent"]["train_sequence_length"] == 4 and resolved["replay"]["exponent"] == 0.6
+    assert run_folder.RunFolder.reopen(run[0].folder).config().settings == run[0].config.settings
+    resolved["pred"]["unroll"] = 5
+    del resolved["pred"]["starts"]
+    (tmp_path / "config.json").write_text(json.dumps(record))
+    with pytest.raises(RunError, match=r"changed since it was run: pred.unroll: 5 then, 3 now;"):
+        runner.resume(str(tmp_path), progress=False)
+
+
 def test_one_process_a_folder(run):
     """Two would remove each other's checkpoints and mix their lines. The lock is gone with the run that had it."""
     config = run[0].config

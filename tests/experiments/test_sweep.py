@@ -31,7 +31,7 @@ def fake_runs(monkeypatch):
             return "exit status 1; no luck"
         evaluations = [{"step": s, "returns": [config.seed, config.seed + 1.0]} for s in (50, 100)]
         with open(os.path.join(home, "cells", f"{name}.json"), "w", encoding="utf-8") as file:
-            json.dump({"config": config.to_json(), "evaluations": evaluations}, file)
+            json.dump({"config": config.record(), "evaluations": evaluations}, file)
         return None
 
     monkeypatch.setattr(sweep, "_run_cell", run_cell)
@@ -64,6 +64,19 @@ def test_a_cell_of_other_settings_is_refused(fake_runs, tmp_path):
     other = sweep.Sweep("tiny", RunConfig(env="probe/one_action", steps=200), SWEEP.variants, (0, 1))
     with pytest.raises(RunError, match="other settings"):
         sweep.run(other, **where)
+
+
+def test_a_cell_of_other_defaults_is_refused(fake_runs, tmp_path):
+    """It would pass for one of today's: what a cell asked for is the same."""
+    fake_runs[1].clear()
+    where = {"runs": str(tmp_path / "runs"), "docs": str(tmp_path / "docs")}
+    sweep.run(SWEEP, **where)
+    path = tmp_path / "runs" / "tiny" / "cells" / "a-seed1.json"
+    cell = json.loads(path.read_text(encoding="utf-8"))
+    cell["config"]["resolved"]["reward"]["gamma"] = 0.5
+    path.write_text(json.dumps(cell), encoding="utf-8")
+    with pytest.raises(RunError, match="a-seed1.json.*reward.gamma: 0.5 then, 0.98 now"):
+        sweep.run(SWEEP, **where)
 
 
 def test_where_cells_failed_results_that_are_there_stay(fake_runs, tmp_path):
