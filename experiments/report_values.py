@@ -86,8 +86,13 @@ def play(
 def judge(agent: InfoNodeAgent, node: RewardNode, batches: Sequence[trajectory_lib.Trajectory]) -> Judged:
     """Returns the node's values of what `play` went through, by its trained weights, and what came.
 
-    Judged are the frames where the greedy policy took over, and of the episodes that it played alone every 10th;
-    only of a row's first episode, and only if nine tenths of the return's weight lie before the cut.
+    Judged are the frames where the greedy policy took over, and every tenth of the episodes that it played alone: of a
+    row's first episode, and only where nine tenths of the return's weight lie before the cut.
+
+    Args:
+      agent: Whose.
+      node: One of its nodes.
+      batches: As `play` returned them.
     """
     gamma, hold, terminal = node.gamma, node.pred.settings.hold, float(node.terminal)
     parts = []

@@ -58,7 +58,7 @@ def test_what_came_is_what_was_paid(make_agent):
     np.testing.assert_allclose(judged.came, expected, rtol=1e-5)
     assert set(np.sign(paid)) == {0.0, 1.0}, "the first move was not random"
     assert judged.off_path.sum() == len(paid) and (~judged.off_path).any()
-    # Values are those of the node, of the frames judged: a table of them by observation has no second entry.
+    # The first 16 values are of the 16 rows' first frames, where nothing random was done.
     z = agent.perceive(batches[0])["pred"].state["z"]
     np.testing.assert_allclose(judged.value[:16], node.value(z[:, 0]), rtol=1e-5)
 
