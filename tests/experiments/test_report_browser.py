@@ -51,7 +51,7 @@ def test_chromium_shows_every_section_and_picture(browser, page, tmp_path):
     assert found["requests"] == [] and found["problems"] == []
     assert [s["id"] for s in found["sections"]] == list(report_sections.ANCHORS)
     assert all(s["height"] > 40 for s in found["sections"])
-    assert len(found["images"]) == 9
+    assert len(found["images"]) == 10
     assert all(min(i["width"], i["height"], i["shown"]) > 50 for i in found["images"])
     assert found["overflow"] <= 0  # Nothing is wider than the window.
     assert (tmp_path / "page.png").stat().st_size > 100_000
