@@ -147,14 +147,14 @@ def values(
     if not valuing:
         page.note("The graph has no RewardNode: nothing in it values what it can reach.")
         return
-    batches = report_values.play(agent, make_env, seed, ticks)
+    played = [agent.perceive(batch) for batch in report_values.play(agent, make_env, seed, ticks)]
     page.text(
         f"Greedy episodes after {', '.join(map(str, report_values.LEADS))} random moves. A return is normalised as "
         "values are, (1 - γ) Σ γ^k r; where an episode is cut, the value there stands for the rest, of at most "
         "a tenth of the weight."
     )
     for node in valuing:
-        judged = report_values.judge(agent, node, batches)
+        judged = report_values.judge(node, [experiences[node.name] for experiences in played])
         if not len(judged.value):
             page.note(f"{node.name}: no return is whole in {ticks} ticks at γ = {node.gamma:.4g}: play more (--ticks).")
             continue

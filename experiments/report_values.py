@@ -13,6 +13,7 @@ from infonodes.driver import PackedDriver
 from infonodes.info_nodes import reward_learning
 from infonodes.info_nodes.reward_node import RewardNode
 from infonodes.modes import Modes
+from infonodes.types import Experience
 
 # Random moves before the greedy ones begin, of a batch of episodes each.
 LEADS = (0, 1, 2, 4, 8, 16)
@@ -83,24 +84,22 @@ def play(
     return found
 
 
-def judge(agent: InfoNodeAgent, node: RewardNode, batches: Sequence[trajectory_lib.Trajectory]) -> Judged:
+def judge(node: RewardNode, played: Sequence[Experience]) -> Judged:
     """Returns the node's values of what `play` went through, by its trained weights, and what came.
 
     Judged are the frames where the greedy policy took over, and every tenth of the episodes that it played alone: of a
     row's first episode, and only where nine tenths of the return's weight lie before the cut.
 
     Args:
-      agent: Whose.
-      node: One of its nodes.
-      batches: As `play` returned them.
+      node: Whose values.
+      played: What `play` returned, as the agent's `perceive` tells it for this node.
     """
     gamma, hold, terminal = node.gamma, node.pred.settings.hold, float(node.terminal)
     parts = []
-    for lead, batch in zip(LEADS, batches):
-        experience = agent.perceive(batch)[node.name]
+    for lead, experience in zip(LEADS, played):
         value = experience.state["value"].numpy().astype(np.float64)
         signal = reward_learning.signal(node, experience).numpy().astype(np.float64)
-        ended, last = batch.discount.numpy() <= 0.0, batch.step_type.numpy() == 2
+        ended, last = experience.discount.numpy() <= 0.0, experience.step_type.numpy() == 2
         for row in range(len(value)):
             cut = int(np.argmax(last[row])) if last[row].any() else len(value[row]) - 1
             came, rest = returns_to_go(signal[row, :cut], bool(ended[row, cut - 1]), value[row], gamma, hold, terminal)

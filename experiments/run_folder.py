@@ -34,7 +34,7 @@ class RunFolder:
     """One folder that a run writes to, and nowhere else.
 
     ```
-    config.json      what was asked, resolved versions.json   with which versions
+    config.json      asked, and resolved     versions.json    with which versions
     metrics.csv      a line an evaluation (its mean return) and an episode
     checkpoints/     all that it goes on from  tensorboard/     the same curves as events
     result.json      the evaluations         learning_curve.png, graph.png, graph.mmd

@@ -26,6 +26,10 @@ def make_agent():
     return make
 
 
+def judge(agent, batches):
+    return report_values.judge(agent.graph["value"], [agent.perceive(batch)["value"] for batch in batches])
+
+
 @pytest.mark.parametrize("hold", [1, 3])
 @pytest.mark.parametrize("ended", [True, False])
 def test_returns_in_closed_form(hold, ended):
@@ -46,7 +50,7 @@ def test_what_came_is_what_was_paid(make_agent):
     agent = make_agent(DelayedCredit())
     node = agent.graph["value"]
     batches = report_values.play(agent, DelayedCredit, 3, 12)
-    judged = report_values.judge(agent, node, batches)
+    judged = judge(agent, batches)
     expected, paid = [], []
     for lead, batch in zip(report_values.LEADS, batches):
         first = np.cumsum(batch.step_type.numpy() == 2, axis=1) == 0  # The moves of each row's first episode.
@@ -66,7 +70,7 @@ def test_what_came_is_what_was_paid(make_agent):
 def test_episodes_that_end_before_the_greedy_moves_are_left_out(make_agent):
     """One move an episode: only those without random moves are judged."""
     agent = make_agent(OneAction())
-    judged = report_values.judge(agent, agent.graph["value"], report_values.play(agent, OneAction, 3, 4))
+    judged = judge(agent, report_values.play(agent, OneAction, 3, 4))
     assert len(judged.value) == 16 and not judged.off_path.any()
     assert report_values.fit(judged, True).frames == 0
 
@@ -75,7 +79,7 @@ def test_returns_that_are_mostly_the_cut_value_are_left_out(make_agent):
     """After two greedy ticks 0.81 of the weight lie beyond."""
     agent = make_agent(DelayedCredit(delay=30))
     batches = report_values.play(agent, lambda: DelayedCredit(delay=30), 3, 2)
-    assert not len(report_values.judge(agent, agent.graph["value"], batches).value)
+    assert not len(judge(agent, batches).value)
 
 
 def test_the_fit_in_closed_form():
