@@ -99,12 +99,10 @@ def resume(
       CheckpointFault: if no checkpoint is sound, or they are of another run.
     """
     opened = RunFolder.reopen(folder)
-    config = dataclasses.replace(opened.config(), out=opened.path)
+    config = opened.config()
     if steps is not None:
         config = dataclasses.replace(config, steps=steps)
-    with opened.locked():
-        run = _Run(config, opened, make_env or (lambda: tasks.load(config.env)), progress)
-        return run.go(resumed=True)
+    return _go_on(config, opened, make_env, progress)
 
 
 def train_or_resume(config: RunConfig, make_env: Optional[MakeEnv] = None, progress: bool = True) -> RunResult:
@@ -131,10 +129,17 @@ def train_or_resume(config: RunConfig, make_env: Optional[MakeEnv] = None, progr
     differ = [f"{k}: {begun[k]!r} then, {asked[k]!r} now" for k in asked if begun[k] != asked[k]]
     if differ:
         raise RunError(f"run folder {config.out!r}: it is of another run; {'; '.join(differ)}; choose another --out")
-    config = dataclasses.replace(config, out=opened.path)
-    with opened.locked():
-        run = _Run(config, opened, make_env or (lambda: tasks.load(config.env)), progress)
-        return run.go(resumed=True, or_anew=True)
+    return _go_on(config, opened, make_env, progress, or_anew=True)
+
+
+def _go_on(
+    config: RunConfig, folder: RunFolder, make_env: Optional[MakeEnv], progress: bool, or_anew: bool = False
+) -> RunResult:
+    """Goes on with a run in its own folder; the arguments are those of `resume`, and of `_Run.go`."""
+    config = dataclasses.replace(config, out=folder.path)
+    with folder.locked():
+        run = _Run(config, folder, make_env or (lambda: tasks.load(config.env)), progress)
+        return run.go(resumed=True, or_anew=or_anew)
 
 
 class _Stop(Exception):
