@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tf_agents.specs import tensor_spec
 
-from experiments import runner
+from experiments import run_loop, runner
 from experiments.baselines import UniformReplay
 from experiments.benchmarks import agent_settings, tfa_agents
 from experiments.benchmarks.cells import AGENTS, VARIANTS, Cell
@@ -41,7 +41,7 @@ def run_ours(cell: Cell, watch: Watch, result: Result) -> Any:
         env=cell.task, preset=preset, seed=cell.seed, steps=cell.moves, out=cell.out, settings=changed,
         eval_every=cell.eval_moves, eval_episodes=cell.eval_episodes, warmup=agent_settings.WARMUP,
     )
-    assert runner._EVALUATION_SEED == EVALUATION_SEED  # The watch tells evaluation by it.
+    assert run_loop.EVALUATION_SEED == EVALUATION_SEED  # The watch tells evaluation by it.
     made: list[Any] = []
 
     def make_env() -> PyWorld:

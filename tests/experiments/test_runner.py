@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from experiments import run_config, run_folder, runner, settings
+from experiments import run_config, run_folder, run_loop, runner, settings
 from experiments.errors import RunError
 from experiments.run_config import RunConfig
 from infonodes.environments import probes
@@ -83,7 +83,7 @@ def test_resume_restores_weights_and_counters(run):
     """Against an agent of the same seed that saw nothing, and the counts by hand."""
     folder = run_folder.RunFolder.reopen(run[0].folder)
     config = run_config.with_overrides(folder.config(), {"steps": 500})
-    rebuilt = runner._Run(config, folder, lambda: probes.load("one_action"), False)
+    rebuilt = run_loop.Run(config, folder, lambda: probes.load("one_action"), False)
     try:
         rebuilt._restore(or_anew=False)
         specs = rebuilt._agent.time_step_spec, rebuilt._agent.action_spec
