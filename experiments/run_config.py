@@ -31,7 +31,7 @@ class RunConfig:
     """What fixes a run, up to the order of threads and Reverb's own sampling.
 
     Attributes:
-      env: A gym id that `suite_gym` loads, or `probe/NAME`.
+      env: A gym id, `probe/NAME` or another name of `tasks.load`.
       preset: Name of an agent, see `settings.AGENTS`.
       seed: Of TensorFlow, numpy, the environment and the agent.
       steps: Environment steps, warm-up included; resets do not count.

@@ -1,7 +1,7 @@
 """Environments by name."""
 from __future__ import annotations
 
-from tf_agents.environments import py_environment, suite_gym
+from tf_agents.environments import py_environment
 
 from experiments import chaos_counter
 from experiments.errors import RunError
@@ -42,7 +42,7 @@ def load(name: str) -> py_environment.PyEnvironment:
     if name == chaos_counter.NAME:
         return chaos_counter.Counter()
     try:
-        return suite_gym.load(name)
+        return environments.load(f"gym:{name}")
     except Exception as error:  # gym's own errors are many
         raise RunError(
             f"env {name!r}: gym could not load it ({type(error).__name__}: {error}); expected a gym id such as "

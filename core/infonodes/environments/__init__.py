@@ -1,4 +1,4 @@
 """Environments by name."""
-from infonodes.environments.loading import KINDS, load
+from infonodes.environments.loading import KINDS, load, untimed
 
-__all__ = ["KINDS", "load"]
+__all__ = ["KINDS", "load", "untimed"]

@@ -3,6 +3,8 @@ from __future__ import annotations
 
 from typing import Any, Callable, Optional
 
+import gym
+from gym.wrappers import time_limit
 from tf_agents.environments import py_environment, suite_gym
 
 from infonodes.environments import forage, probes, reading
@@ -19,7 +21,7 @@ def load(
     | --- | --- | --- |
     | `gymnasium` | an id of Gymnasium (`pip install 'infonodes[gymnasium]'`) | `gymnasium.make_vec` |
     | `envpool` | an id of envpool (`pip install envpool`) | always; 1 by default |
-    | `gym` | an id of gym 0.23, through TF-Agents' `suite_gym` | no |
+    | `gym` | an id of gym 0.23, through TF-Agents' `suite_gym`, but its time limit truncates: see `untimed` | no |
     | `probe` | a probe with a known optimum | no |
     | `reading` | a reading task | as many episodes at a time |
     | `forage` | the world of forage; NAME is empty or `free`, where acting costs nothing | no |
@@ -41,6 +43,16 @@ def load(
         return _LOADERS[kind](rest, batch, seed, kwargs)
     except ImportError as error:
         raise ValueError(f"environment {name!r}: {error}; pip install {_PACKAGES.get(kind, kind)}") from error
+
+
+def untimed(env: gym.Env) -> gym.Env:
+    """Returns a gym environment without gym's own time limit; a `gym_env_wrappers` of `suite_gym.load`.
+
+    gym's reports a limit as an end like any other, so that TF-Agents takes it for a termination, of discount 0.
+    Without it the limit is TF-Agents' own, a truncation; `suite_gym` means to leave gym's out, and with gym 0.23
+    does not.
+    """
+    return env.env if isinstance(env, time_limit.TimeLimit) else env
 
 
 def _gymnasium(name: str, batch: Optional[int], seed: Optional[int], kwargs: Any) -> py_environment.PyEnvironment:
@@ -69,7 +81,7 @@ def _envpool(name: str, batch: Optional[int], seed: Optional[int], kwargs: Any) 
 
 def _gym(name: str, batch: Optional[int], seed: Optional[int], kwargs: Any) -> py_environment.PyEnvironment:
     _refuse_batch("gym", batch)
-    env = suite_gym.load(name, **kwargs)
+    env = suite_gym.load(name, gym_env_wrappers=(untimed, *kwargs.pop("gym_env_wrappers", ())), **kwargs)
     if seed is not None:
         env.seed(seed)
     return env
