@@ -14,9 +14,15 @@ def found(value, bar=2.0, at_least=True):
     return ratios.Ratio("fast", value, bar, at_least, {"ours (ms)": value})
 
 
+calls = []
+
+
 def measure():
-    """A process of its own each time: its number tells."""
-    return [found(os.getpid() % 997 + 1.0, bar=0.0)]  # Three digits are shown.
+    """Tells how often it was called in its process, and adds the process to the file that the variable names."""
+    calls.append(None)
+    with open(os.environ["RATIOS_TEST_PIDS"], "a", encoding="utf-8") as file:
+        file.write(f"{os.getpid()}\n")
+    return [found(float(len(calls)), bar=0.0)]
 
 
 @pytest.mark.parametrize(("at_least", "bar", "passes"), [
@@ -36,11 +42,13 @@ def test_one_miss_is_a_miss():
 def test_each_process_is_a_fresh_one(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["bench", "--processes=2"])
     monkeypatch.setattr(flags.FLAGS["processes"], "value", 2)
+    monkeypatch.setenv("RATIOS_TEST_PIDS", str(tmp_path / "pids"))
     path = tmp_path / "there" / "speed.md"
     assert ratios.report("# Speed", measure, str(path))
     text = path.read_text(encoding="utf-8")
-    low, high = text.rsplit("[", 1)[1].split("]")[0].split(", ")
-    assert low != high and f"{os.getpid() % 997 + 1}" not in (low, high)
+    assert "1 [1, 1]" in text  # The first call in each.
+    pids = (tmp_path / "pids").read_text(encoding="utf-8").split()
+    assert len(set(pids)) == 2 and str(os.getpid()) not in pids
     assert text.strip() in capsys.readouterr().out
 
 
