@@ -210,7 +210,9 @@ class InfoNodeAgent(tf_agent.TFAgent):
         trajectory, importance = self._prepare(experience)
         run = self._update if tf.distribute.has_strategy() else self._compiled_update
         found = run(trajectory, importance, weights, self.train_step_counter.read_value())
-        self.train_step_counter.assign_add(1)
+        # One after the other: side by side, each step would wake a thread of its own for the counter.
+        with tf.control_dependencies([found.loss]):
+            self.train_step_counter.assign_add(1)
         self._summarize(found)
         return found
 
@@ -228,14 +230,20 @@ class InfoNodeAgent(tf_agent.TFAgent):
     def _prepare(
         self, experience: trajectory_lib.Trajectory
     ) -> tuple[trajectory_lib.Trajectory, Optional[tf.Tensor]]:
-        """Takes the importance weights out and checks the rest against the spec."""
+        """Checks a trajectory against the spec; returns what nodes read of it, and its importance weights.
+
+        The action is in the nodes' decisions too, and the recorded cost is replay's: each array
+        that is handed to a compiled function takes its time.
+        """
         info = experience.policy_info
         importance = info.get(IMPORTANCE_WEIGHT) if isinstance(info, dict) else None
         if importance is not None:
             self._refuse_reuse()
             rest = {k: v for k, v in info.items() if k != IMPORTANCE_WEIGHT}
             experience = experience._replace(policy_info=rest)
-        return self._as_trajectory(experience), importance
+        trajectory = self._as_trajectory(experience)
+        recorded = {"packed": trajectory.policy_info["packed"]}
+        return trajectory._replace(action=(), policy_info=recorded), importance
 
     def _refuse_reuse(self) -> None:
         once = [node.name for node in self.graph.nodes if node.on_policy]
