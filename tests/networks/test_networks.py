@@ -40,13 +40,13 @@ def test_a_residual_network_moves_a_latent_by_its_change(norm):
         "layernorm": lambda x: (x - x.mean(-1, keepdims=True)) / x.std(-1, keepdims=True),
     }[norm]
     z = tf.constant(normalise(raw))
-    still = Residual(lambda joined: tf.zeros([5, 16]), norm)(z, tf.ones([5, 3]))
+    still = Residual(lambda *inputs: tf.zeros([5, 16]), norm)(z, tf.ones([5, 3]))
     np.testing.assert_allclose(still, z, atol=1e-3)
     seen = []
-    moved = Residual(lambda joined: (seen.append(joined), tf.constant(change))[1], norm)(z, tf.ones([5, 3]))
+    moved = Residual(lambda *inputs: (seen.extend(inputs), tf.constant(change))[1], norm)(z, tf.ones([5, 3]))
     start = np.log(z.numpy()) if norm == "simnorm" else z.numpy()
     np.testing.assert_allclose(moved, normalise(start + change), atol=1e-3)
-    np.testing.assert_array_equal(seen[0], np.concatenate([z, np.ones([5, 3])], axis=-1))
+    np.testing.assert_array_equal(np.concatenate(seen, axis=-1), np.concatenate([z, np.ones([5, 3])], axis=-1))
 
 
 def test_slow_follows_by_its_rate():
@@ -202,6 +202,28 @@ def test_mlp_is_what_keras_makes(output):
     slopes = parts(tape.gradient(ours, network.flat))
     for slope, expected in zip(slopes, tape.gradient(theirs, keras.variables)):
         np.testing.assert_allclose(slope, expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("make", [lambda: MLP((6,), 3), lambda: EnsembleMLP(2, 6, 3)], ids=["mlp", "ensemble"])
+@pytest.mark.parametrize("outer", [(5,), (2, 3)])
+def test_several_inputs_are_read_side_by_side(make, outer):
+    """Maps and slopes are those of the inputs joined; one of no features adds nothing."""
+    network = make()
+    parts = [tf.constant(normal(*outer, width)) for width in (4, 0, 1, 3)]
+    with tf.GradientTape() as tape:
+        tape.watch(parts)
+        apart = network(*parts)
+        total = tf.reduce_sum(apart**3)
+    slopes = tape.gradient(total, [*parts, network.flat], unconnected_gradients="zero")
+    joined = tf.concat(parts, axis=-1)
+    with tf.GradientTape() as tape:
+        tape.watch(joined)
+        together = network(joined)
+        total = tf.reduce_sum(together**3)
+    np.testing.assert_array_equal(apart, together)
+    inputs, flat = tape.gradient(total, [joined, network.flat])
+    np.testing.assert_allclose(tf.concat(slopes[:-1], axis=-1), inputs, rtol=1e-5)
+    np.testing.assert_allclose(slopes[-1], flat, rtol=1e-5)
 
 
 def test_mlp_starts_by_its_fan_in():

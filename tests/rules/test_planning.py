@@ -39,6 +39,18 @@ def test_width_below_the_options_still_tries_each(horizon):
     assert sorted(found[:, 0]) == [0, 1, 2, 3, 4]
 
 
+def test_paths_are_worth_what_they_earn_while_they_go_on():
+    """Against the sum of the docstring, term by term."""
+    rng = np.random.default_rng(0)
+    earned, proceeds, beyond = rng.normal(size=(3, 4)), rng.uniform(size=(3, 4)), rng.normal(size=4)
+    expected, reach = np.zeros(4), np.ones(4)
+    for gain, chance in zip(earned, proceeds):
+        expected += reach * gain
+        reach *= 0.9 * chance
+    found = planning.worth(*map(tf.constant, (earned, proceeds, beyond)), 0.9)
+    np.testing.assert_allclose(found, expected + reach * beyond, rtol=1e-6)
+
+
 @pytest.mark.parametrize("field", ["width", "horizon", "planning_horizon", "repeat", "value_heads"])
 def test_settings_below_one_are_refused(field):
     with pytest.raises(ValueError, match=f"RewardSettings.{field}=0: expected at least 1"):

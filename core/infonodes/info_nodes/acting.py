@@ -10,7 +10,6 @@ import tensorflow_probability as tfp
 
 from infonodes.info_nodes.info_node import InfoNode
 from infonodes.networks.mlp import MLP
-from infonodes.networks.rowwise import rowwise
 
 Predict = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 FORMS = ("inverse", "search", "gradient")
@@ -148,8 +147,8 @@ class InverseAct(Act):
         return loss, tf.cast(tf.add_n(far) < 0.25, tf.float32)
 
     def _split(self, z: tf.Tensor, wish: tf.Tensor, ticks: tf.Tensor) -> list[tf.Tensor]:
-        inputs = tf.concat([z, wish - z, tf.math.log(ticks)[..., None]], axis=-1)
-        return tf.split(rowwise(self._network, inputs), [h.parameters for h in self._heads], axis=-1)
+        found = self._network(z, wish - z, tf.math.log(ticks)[..., None])
+        return tf.split(found, [h.parameters for h in self._heads], axis=-1)
 
 
 class _Categorical:

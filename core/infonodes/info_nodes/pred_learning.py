@@ -93,7 +93,7 @@ def _ensemble_loss(node: PredNode, experience: Experience, starts: list[int]) ->
     controls, hold, total = joined_controls(node, experience), node.settings.hold, 0.0
     for start in starts:
         alive = returns.cumulative_valid(experience.step_type[:, start:])[:, hold - 1]
-        guesses = node.heads(tf.concat([z[:, start], controls[:, start + hold - 1]], axis=-1))
+        guesses = node.heads(z[:, start], controls[:, start + hold - 1])
         error = guesses - slow[:, None, start + hold]
         total += alive * tf.reduce_sum(error**2, axis=[-2, -1])
     return total / float(len(starts))

@@ -9,7 +9,7 @@ from infonodes.info_nodes import acting
 from infonodes.info_nodes.info_node import InfoNode
 from infonodes.info_nodes.pred_settings import PredSettings
 from infonodes.networks.gated import Gated
-from infonodes.networks.mlp import MLP, Joined
+from infonodes.networks.mlp import MLP
 from infonodes.networks.residual import Residual
 from infonodes.networks.slow import Slow
 from infonodes.types import GraphError
@@ -48,7 +48,7 @@ def predictor(name: str, cfg: PredSettings, option_size: int, given: Optional[Ne
         change = MLP(cfg.hidden, cfg.latent_size, normalise=False, output_scale=0.1, name="f_pred")
         network = Residual(change, cfg.norm)
     elif network is None:
-        network = Joined(MLP(cfg.hidden, cfg.latent_size, normalise=False, output=cfg.norm, name="f_pred"))
+        network = MLP(cfg.hidden, cfg.latent_size, normalise=False, output=cfg.norm, name="f_pred")
     example = (tf.zeros([1, cfg.latent_size]), tf.zeros([1, option_size]))
     f_pred = Slow(network, cfg.slow_rate, *example)
     check_width(name, "f_pred", f_pred(*example), cfg)

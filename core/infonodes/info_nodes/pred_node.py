@@ -307,7 +307,7 @@ class PredNode(InfoNode):
         """
         if self.heads is None:
             raise NodeError(f"node {self.name!r} has no ensemble to disagree: set PredSettings.heads to 5")
-        spread = prediction.information_gain(rowwise(self.heads, tf.concat([z, controls], axis=-1)))
+        spread = prediction.information_gain(self.heads(z, controls))
         return tf.minimum(spread / tf.maximum(self._gain_scale.value, 1e-8), 10.0)
 
     # -- learning --------------------------------------------------------------------------
@@ -334,7 +334,7 @@ class PredNode(InfoNode):
         _follow(self._squared_error, squared)
         if self.heads is not None:
             controls = pred_replay.joined_controls(self, experience)[:, hold - 1]
-            spread = rowwise(self.heads, tf.concat([imagined[:, 0], controls], axis=-1))
+            spread = self.heads(imagined[:, 0], controls)
             gain = tf.reduce_mean(prediction.information_gain(spread))
             _follow(self._gain_scale, gain)
 

@@ -10,7 +10,7 @@ from infonodes.info_nodes import reward_learning
 from infonodes.info_nodes.info_node import SCALAR, InfoNode
 from infonodes.info_nodes.pred_node import PredNode
 from infonodes.info_nodes.reward_settings import RewardSettings
-from infonodes.networks.mlp import MLP, EnsembleMLP, Joined
+from infonodes.networks.mlp import MLP, EnsembleMLP
 from infonodes.networks.slow import Followed, Slow
 from infonodes.networks.statistic import Statistic
 from infonodes.rules import planning
@@ -126,7 +126,7 @@ class RewardNode(InfoNode):
                 "set its PredSettings.heads to 5"
             )
         z = tf.zeros([1, pred.settings.latent_size])
-        outlook = Joined(MLP((cfg.hidden,), 2, normalise=False, output_scale=0.1, name="outlook"))
+        outlook = MLP((cfg.hidden,), 2, normalise=False, output_scale=0.1, name="outlook")
         value = EnsembleMLP(cfg.value_heads, cfg.hidden, 1, zero_output=True, name="value")
         self.outlook_head = Slow(outlook, cfg.slow_rate, *self.move(z, tf.zeros([1, pred.option_size]), z))
         self.value_heads = Slow(value, cfg.slow_rate, z)
@@ -216,15 +216,13 @@ class RewardNode(InfoNode):
             drawn = tf.argsort(tf.random.stateless_uniform([options.shape[1]], seed))[:most]
             options = tf.gather(options, drawn, axis=1)
         z = tf.repeat(state["z"][:, None], options.shape[1], axis=1)
-        z_next, earned, proceeds = self._ahead(z, options)
-        return tf.reduce_max(earned + self.gamma * proceeds * self.value(z_next, slow=True), axis=1)
+        z_next = self.pred.predict(z, options)
+        seen = self.outlook(z, options, z_next)
+        return tf.reduce_max(self._earned(seen) + self.gamma * seen.proceeds * self.value(z_next, slow=True), axis=1)
 
-    def _ahead(self, z: tf.Tensor, control: tf.Tensor, slow: bool = False) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Returns the latent one prediction ahead, what q counts up to it, and the chance of reaching it."""
-        z_next = self.pred.predict(z, control, slow=slow)
-        seen = self.outlook(z, control, z_next, slow=slow)
-        earned = (1 - self.gamma) * seen.reward + self.gamma * (1 - seen.proceeds) * self.terminal
-        return z_next, earned, seen.proceeds
+    def _earned(self, seen: Outlook) -> tf.Tensor:
+        """Returns what q counts of moves before what is worth reaching: rewards, and ends by their chance."""
+        return (1 - self.gamma) * seen.reward + self.gamma * (1 - seen.proceeds) * self.terminal
 
     def score(
         self, z: tf.Tensor, controls: tf.Tensor, slow: bool = False, curious: bool = False
@@ -241,25 +239,21 @@ class RewardNode(InfoNode):
           Normalised values `[B, W]`, and the first latents on the way `[B, W, D]`.
         """
         cfg, pred = self.settings, self.pred
-        z = tf.repeat(z[:, None], controls.shape[1], axis=1)
-        worth, alive, interest, reach = 0.0, 1.0, 0.0, 1.0
-        first = z
-        for i in range(controls.shape[2] * cfg.repeat):
-            control = controls[:, :, i // cfg.repeat]
-            z_next, earned, proceeds = self._ahead(z, control, slow)
-            worth += alive * earned
-            if curious:
-                interest += reach * (1 - cfg.curiosity_gamma) * pred.information_gain(z, control)
-                reach *= cfg.curiosity_gamma * proceeds
-            alive *= self.gamma * proceeds
-            first = z_next if i == 0 else first
-            z = z_next
-        worth += alive * self.value(z, slow=slow)
+        moves = [control for control in tf.unstack(controls, axis=2) for _ in range(cfg.repeat)]
+        path = [tf.repeat(z[:, None], controls.shape[1], axis=1)]
+        for control in moves:
+            path.append(pred.predict(path[-1], control, slow=slow))
+        # All moves at once: one product of many rows takes less than many of few.
+        now, done = tf.stack(path[:-1]), tf.stack(moves)
+        seen = self.outlook(now, done, tf.stack(path[1:]), slow=slow)
+        worth = planning.worth(self._earned(seen), seen.proceeds, self.value(path[-1], slow=slow), self.gamma)
         if curious:
             assert self.interest is not None  # Curiosity made it when it was bound.
-            interest += reach * tf.nn.softplus(self.interest(z, slow=slow)[..., 0])
+            gain = (1 - cfg.curiosity_gamma) * pred.information_gain(now, done)
+            beyond = tf.nn.softplus(self.interest(path[-1], slow=slow)[..., 0])
+            interest = planning.worth(gain, seen.proceeds, beyond, cfg.curiosity_gamma)
             worth += cfg.curiosity * self.value_range * interest
-        return worth, first
+        return worth, path[1]
 
     # -- the tick -----------------------------------------------------------------------------
 

@@ -8,12 +8,13 @@ from typing import Callable, Optional, Sequence
 import tensorflow as tf
 
 from infonodes.networks.rowwise import rowwise
+from infonodes.packing import outer_shape
 
 Initial = Callable[[tuple[int, ...]], tf.Tensor]
 
 
 class FlatLayer(tf.Module, metaclass=abc.ABCMeta):
-    """A layer on rows whose weights lie in one variable, joined; `[..., features]` to `[..., size]`.
+    """A layer on rows whose weights lie in one variable; inputs `[..., F]` side by side, to `[..., size]`.
 
     A variable costs a compiled call 8 µs, and the optimiser a kernel, however small it is;
     to split one costs next to nothing. It is no Keras layer: an export lists ten objects of each of
@@ -28,11 +29,11 @@ class FlatLayer(tf.Module, metaclass=abc.ABCMeta):
         self.flat: Optional[tf.Variable] = None
         self._start = 0
 
-    def __call__(self, inputs: tf.Tensor) -> tf.Tensor:
+    def __call__(self, *inputs: tf.Tensor) -> tf.Tensor:
         """Maps `inputs`; the first call fixes how many features they have and draws the weights."""
         if self.flat is None:
-            self._build(inputs.shape[-1])
-        return rowwise(lambda rows: self._of_rows(rows, *self.split(self.flat)), inputs)
+            self._build(sum(x.shape[-1] for x in inputs))
+        return rowwise(lambda *rows: self._of_rows(self.split(self.flat), *rows), *inputs)
 
     def _build(self, features: int) -> None:
         weights = self._weights(features)
@@ -62,8 +63,8 @@ class FlatLayer(tf.Module, metaclass=abc.ABCMeta):
         """Returns each weight's shape and what draws it, for inputs `[..., features]`."""
 
     @abc.abstractmethod
-    def _of_rows(self, rows: tf.Tensor, *weights: tf.Tensor) -> tf.Tensor:
-        """Maps `rows` `[N, features]`."""
+    def _of_rows(self, weights: Sequence[tf.Tensor], *rows: tf.Tensor) -> tf.Tensor:
+        """Maps `rows`, `[N, F]` each."""
 
 
 def join(layers: Sequence[FlatLayer]) -> None:
@@ -82,10 +83,26 @@ def affine_weights(features: int, size: int, draw: Initial) -> tuple[tuple[int, 
     return (features + 1, size), drawn
 
 
-def affine(rows: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-    """Returns rows `[N, F]` times all but the last of `weights` `[F + 1, O]`, which is the bias: `[N, O]`.
+def affine(weights: tf.Tensor, *rows: tf.Tensor) -> tf.Tensor:
+    """Returns rows `[N, F]` side by side times all but the last of `weights` `[sum F + 1, O]`, the bias: `[N, O]`.
 
-    As one product: the gradient of a bias that is added is a sum over rows, which XLA's
+    As one product of rows with a 1 at their end: the gradient of a bias that is added is a sum over rows, which XLA's
     CPU compiler makes a loop of its own, slower than the whole product.
     """
-    return tf.matmul(tf.pad(rows, [[0, 0], [0, 1]], constant_values=1.0), weights)
+    return tf.matmul(_before_ones(weights.shape[0], rows), weights)
+
+
+def _before_ones(width: int, parts: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Returns `parts` `[N, F]` side by side, and ones up to `width`.
+
+    Each is written into rows of ones. Of a concatenation or a padding XLA's CPU compiler makes
+    loops with a branch for each element.
+    """
+    rows, start = tf.ones([outer_shape(parts[0], 1)[0], width]), 0
+    for part in [p for p in parts if p.shape[-1]]:  # XLA refuses to write nothing.
+        end = start + part.shape[-1]
+        rows = tf.raw_ops.TensorStridedSliceUpdate(
+            input=rows, begin=[0, start], end=[0, end], strides=[1, 1], value=part, begin_mask=1, end_mask=1
+        )
+        start = end
+    return rows

@@ -1,7 +1,7 @@
 """Small perceptrons: how a node maps."""
 from __future__ import annotations
 
-from typing import Callable, Optional
+from typing import Optional, Sequence
 
 import tensorflow as tf
 
@@ -12,7 +12,7 @@ _EPSILON = 1e-6
 
 
 class MLP(FlatLayer):
-    """Dense layers with SiLU between them. `[..., F]` to `[..., size]`."""
+    """Dense layers with SiLU between them. Inputs `[..., F]`, side by side, to `[..., size]`."""
 
     def __init__(
         self,
@@ -50,12 +50,12 @@ class MLP(FlatLayer):
         draws = [tf.keras.initializers.LecunNormal() for _ in widths[2:]] + [last]
         return [affine_weights(*sizes) for sizes in zip(widths, widths[1:], draws)]
 
-    def _of_rows(self, rows: tf.Tensor, *weights: tf.Tensor) -> tf.Tensor:
+    def _of_rows(self, weights: Sequence[tf.Tensor], *rows: tf.Tensor) -> tf.Tensor:
         *hidden, last = weights
         for one in hidden:
-            rows = affine(rows, one)
-            rows = silu(layer_norm(rows) if self._normalise else rows)
-        return self._output(affine(rows, last))
+            mapped = affine(one, *rows)
+            rows = (silu(layer_norm(mapped) if self._normalise else mapped),)
+        return self._output(affine(last, *rows))
 
 
 def simplex_size(size: int) -> int:
@@ -93,7 +93,7 @@ def layer_norm(x: tf.Tensor) -> tf.Tensor:
 class EnsembleMLP(FlatLayer):
     """K independent one-hidden-layer perceptrons as two batched products.
 
-    `[..., F]` to `[..., K, size]`.
+    Inputs `[..., F]`, side by side, to `[..., K, size]`.
     """
 
     def __init__(
@@ -111,18 +111,7 @@ class EnsembleMLP(FlatLayer):
         w_out = tf.zeros if self.zero_output else lambda _: draws((h, o), 0)
         return [inner, ((k, h, o), w_out), ((k, o), tf.zeros)]
 
-    def _of_rows(self, rows: tf.Tensor, *weights: tf.Tensor) -> tf.Tensor:
+    def _of_rows(self, weights: Sequence[tf.Tensor], *rows: tf.Tensor) -> tf.Tensor:
         w_in, w_out, b_out = weights
-        inner = tf.reshape(affine(rows, w_in), [-1, self.heads, self.hidden])
+        inner = tf.reshape(affine(w_in, *rows), [-1, self.heads, self.hidden])
         return tf.einsum("nkh,kho->nko", silu(layer_norm(inner)), w_out) + b_out
-
-
-class Joined(tf.Module):
-    """A network of several inputs: joins them along the last axis and maps the result."""
-
-    def __init__(self, network: Callable[[tf.Tensor], tf.Tensor], name: Optional[str] = None):
-        super().__init__(name)
-        self.network = network
-
-    def __call__(self, *inputs: tf.Tensor) -> tf.Tensor:
-        return self.network(tf.concat(inputs, axis=-1))

@@ -22,11 +22,11 @@ class Residual(tf.Module):
     With no change a normalised latent stays as it is, so that a model need not learn to copy what a move leaves alone.
     """
 
-    def __init__(self, network: Callable[[tf.Tensor], tf.Tensor], norm: str, name: Optional[str] = None):
+    def __init__(self, network: Callable[..., tf.Tensor], norm: str, name: Optional[str] = None):
         """Wraps.
 
         Args:
-          network: z and the further inputs joined, `[..., D + …]`, to the change `[..., D]`.
+          network: z and the further inputs to the change `[..., D]`.
           norm: `simnorm` or `layernorm`, as z is normalised.
           name: Name of the module.
         """
@@ -35,7 +35,7 @@ class Residual(tf.Module):
 
     def __call__(self, z: tf.Tensor, *inputs: tf.Tensor) -> tf.Tensor:
         """Returns z' `[..., D]` from z `[..., D]` and inputs `[..., U]`."""
-        change = self.network(tf.concat([z, *inputs], axis=-1))
+        change = self.network(z, *inputs)
         if self._norm == "layernorm":
             return layer_norm(z + change)
         return simnorm(tf.math.log(z + _FLOOR) + change, simplex_size(z.shape[-1]))

@@ -1,4 +1,4 @@
-"""Which control sequences to roll out. Pure functions."""
+"""Which control sequences to roll out, and what they are worth. Pure functions."""
 from __future__ import annotations
 
 import itertools
@@ -24,3 +24,17 @@ def sequences(options: int, horizon: int, width: int, seed: tf.Tensor) -> tf.Ten
     first = tf.range(width)[:, None] % options
     rest = tf.random.stateless_uniform([width, horizon - 1], seed, 0, options, tf.int32)
     return tf.concat([first, rest], axis=1)
+
+
+def worth(earned: tf.Tensor, proceeds: tf.Tensor, beyond: tf.Tensor, gamma: float) -> tf.Tensor:
+    """Returns what imagined paths are worth: Σ γ^k (Π c) e_k, c the chances of getting there, `[...]`.
+
+    Args:
+      earned: e, of each move, `[H, ...]`.
+      proceeds: Chance that the path goes on after each move, `[H, ...]`.
+      beyond: What the end of the path is worth, `[...]`.
+      gamma: Discount of a move.
+    """
+    for gain, chance in zip(reversed(tf.unstack(earned)), reversed(tf.unstack(proceeds))):
+        beyond = gain + gamma * chance * beyond
+    return beyond
