@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 from absl import app, flags, logging
 
-from experiments import report_ages, report_loading, report_sections, report_trial
+from experiments import finished_runs, report_ages, report_sections, report_trial
 from experiments.errors import RunError
 from experiments.report_page import Page
 from infonodes.agent import InfoNodeAgent
@@ -49,9 +49,9 @@ def build(paths: Sequence[str], steps: int = 500, horizon: int = 15, ticks: int 
     Raises:
       RunError: if a folder holds no run, the runs differ, or the checkpoint does not fit.
     """
-    runs = report_loading.read_all(paths)
+    runs = finished_runs.read_all(paths)
     first = runs[0]
-    agent, step = report_loading.load_agent(first)
+    agent, step = finished_runs.load_agent(first)
     tf.random.set_seed(_SEED)
     page = Page(f"{first.config.preset} on {first.config.env}, seed {first.config.seed}")
     report_sections.learning(page, runs, step)

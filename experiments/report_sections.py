@@ -8,9 +8,9 @@ from tf_agents.environments import py_environment
 from tf_agents.trajectories import trajectory as trajectory_lib
 
 from experiments import forage_pictures, plotting, report_imagining, report_plots, report_values, results, tasks
+from experiments.finished_runs import Run
 from experiments.node_summaries import branches
 from experiments.report_ages import Ages
-from experiments.report_loading import Run
 from experiments.report_page import Page
 from experiments.report_trial import Episode
 from experiments.run_config import RunConfig

@@ -21,7 +21,7 @@ from absl import app, flags, logging
 from tf_agents.environments import py_environment
 from tqdm import tqdm
 
-from experiments import report_loading
+from experiments import finished_runs
 from experiments.errors import RunError
 from experiments.evaluation import Evaluator
 from infonodes import environments
@@ -59,10 +59,10 @@ def ticks(path: str, episodes: int) -> tuple[int, np.ndarray, np.ndarray]:
     Raises:
       RunError: if there is no such run, or it is of another environment.
     """
-    run = report_loading.read(path)
+    run = finished_runs.read(path)
     if run.config.env != ENV:
         raise RunError(f"wide_starts {path!r}: it is of {run.config.env!r}, expected a run of {ENV}")
-    agent, step = report_loading.load_agent(run)
+    agent, step = finished_runs.load_agent(run)
     play = lambda wide: Evaluator(agent.policy, lambda: load(wide), episodes, _SEED).run(step).lengths
     return step, np.array(play(False)), np.array(play(True))
 

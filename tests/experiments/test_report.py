@@ -18,9 +18,9 @@ from report_cases import CONFIG, SETTINGS
 from tensorboard.backend.event_processing import event_accumulator
 
 from experiments import (
+    finished_runs,
     report,
     report_imagining,
-    report_loading,
     report_plots,
     report_sections,
     report_trial,
@@ -72,7 +72,7 @@ def another_seed(folder, out, **changes):
         config = {**json.load(file), "seed": 1, "out": str(out), **changes}
     (out / "config.json").write_text(json.dumps(config))
     lines = ["step,kind,return,length,loss,seconds,returns"]
-    for step, returns in report_loading.read(folder).evaluations:
+    for step, returns in finished_runs.read(folder).evaluations:
         more = [r + 10.0 for r in returns]
         lines.append(f"{step},eval,{np.mean(more)},,,0," + " ".join(map(str, more)))
     (out / "metrics.csv").write_text("\n".join(lines) + "\n")
@@ -134,8 +134,8 @@ def test_tensorboard_has_costs_latents_priorities_tree_and_graph(folder):
 
 def test_one_tick_imagined_is_what_the_policy_imagined(folder):
     """Against the errors that the policy itself recorded while it collected, another way through the code."""
-    run = report_loading.read(folder)
-    agent, _ = report_loading.load_agent(run)
+    run = finished_runs.read(folder)
+    agent, _ = finished_runs.load_agent(run)
     tape = report_trial.Tape()
     report_trial.collect(agent, run.load_env(), 5, 20, tape)
     starts = report_imagining.cut(tape.frames, 3)
@@ -152,8 +152,8 @@ def test_one_tick_imagined_is_what_the_policy_imagined(folder):
 
 def test_the_flows_add_up(folder):
     """Energy is conserved: what is there, owed, spent and lost, less what was gained, is what there was at first."""
-    run = report_loading.read(folder)
-    agent, _ = report_loading.load_agent(run)
+    run = finished_runs.read(folder)
+    agent, _ = finished_runs.load_agent(run)
     episode = report_trial.play(agent, run.load_env(), 7, 25)
     flows = episode.flows
     assert len(flows["stored"]) == len(episode.rewards) == len(episode.observations) > 10
@@ -184,7 +184,7 @@ def test_windows_keep_to_one_episode():
 def test_several_seeds_have_an_interval(folder, tmp_path):
     """Of two seeds whose returns differ by 10, the middle is 5 above the first's mean."""
     other = another_seed(folder, tmp_path / "other")
-    runs = report_loading.read_all([folder, other])
+    runs = finished_runs.read_all([folder, other])
     assert [run.config.seed for run in runs] == [0, 1]
     drawn = Page("both")
     report_sections.learning(drawn, runs, 120)

@@ -1,4 +1,4 @@
-"""Reads runs' folders for a report: what came of them, and the agent of the last checkpoint."""
+"""What came of runs, read from their folders, and the agents of their last checkpoints."""
 from __future__ import annotations
 
 import dataclasses
@@ -61,12 +61,12 @@ def read(path: str) -> Run:
       RunError: if there is none, or it wrote no metrics.
     """
     if not os.path.isfile(os.path.join(path, "config.json")):
-        raise RunError(f"report {path!r}: found no config.json; expected the folder of a run of experiments.train")
+        raise RunError(f"run {path!r}: found no config.json; expected the folder of a run of experiments.train")
     folder = RunFolder.reopen(path)
     rows = folder.rows()
     evaluations = [(int(r["step"]), [float(x) for x in r["returns"].split()]) for r in rows if r["kind"] == "eval"]
     if not evaluations:
-        raise RunError(f"report {path!r}: found no evaluation in metrics.csv; wait for the run's first")
+        raise RunError(f"run {path!r}: found no evaluation in metrics.csv; wait for the run's first")
     episodes = [(int(r["step"]), float(r["return"])) for r in rows if r["kind"] == "episode"]
     return Run(folder, folder.config(), episodes, evaluations)
 
@@ -84,12 +84,12 @@ def read_all(paths: Sequence[str]) -> list[Run]:
         differing = {k: (first[k], other[k]) for k in first if first[k] != other[k] and k not in ("seed", "out")}
         if differing:
             raise RunError(
-                f"report: {run.folder.path!r} differs from {runs[0].folder.path!r} in {differing} (first, other); "
+                f"runs: {run.folder.path!r} differs from {runs[0].folder.path!r} in {differing} (first, other); "
                 "an interval is over runs that differ by their seed alone: make a report of each kind"
             )
     seeds = [run.config.seed for run in runs]
     if len(set(seeds)) < len(seeds):
-        raise RunError(f"report: the runs have the seeds {seeds}; an interval is over different ones: leave one out")
+        raise RunError(f"runs: they have the seeds {seeds}; an interval is over different ones: leave one out")
     return runs
 
 
@@ -104,7 +104,7 @@ def load_agent(run: Run) -> tuple[tf_agent.TFAgent, int]:
         found = Checkpoints(inside, {}).newest() if os.path.isdir(inside) else None
         if found is None:
             raise RunError(
-                f"report {run.folder.path!r}: found no checkpoint in {inside!r}; the run ended before its first"
+                f"run {run.folder.path!r}: found no checkpoint in {inside!r}; the run ended before its first"
             )
         env = run.load_env()
         specs = tensor_spec.from_spec((env.time_step_spec(), env.action_spec()))
@@ -112,7 +112,7 @@ def load_agent(run: Run) -> tuple[tf_agent.TFAgent, int]:
         found.restore_one("agent", agent)
     except CheckpointFault as error:
         raise RunError(
-            f"report {run.folder.path!r}: the checkpoint is damaged, or does not fit the agent of config.json: "
+            f"run {run.folder.path!r}: the checkpoint is damaged, or does not fit the agent of config.json: "
             f"{error}; use the version of infonodes that versions.json names"
         ) from error
     return agent, found.step
