@@ -3,6 +3,7 @@
   python -m experiments.chaos --kill=server --n=3 --down=3,20
   python -m experiments.chaos --kill=learn --n=20 --down=1
   python -m experiments.chaos --kill=collect-0 --n=20 --down=1
+  python -m experiments.chaos --kill=learn-1 --workers=2 --n=5 --down=1 --collectors=1
   python -m experiments.chaos --kill=learn --n=1 --down=30 --samples_per_insert=4
   python -m experiments.chaos --kill=server --n=1 --down=1 --signal=TERM
 
@@ -33,11 +34,12 @@ from infonodes.replay.serving import read_manifest
 flags.declare_key_flag("root_dir")
 flags.declare_key_flag("give_up_s")
 flags.declare_key_flag("expose_replay")
-_KILL = flags.DEFINE_string("kill", "server", "The role: server, learn, or collect-N.")
+_KILL = flags.DEFINE_string("kill", "server", "The role: server, learn, learn-N, or collect-N.")
 _N = flags.DEFINE_integer("n", 3, "How often.")
 _DOWN = flags.DEFINE_list("down", ["3", "20"], "Seconds until it is started again, in turn.")
 _SIGNAL = flags.DEFINE_enum("signal", "KILL", ("KILL", "TERM"), "KILL gives no warning.")
 _COLLECTORS = flags.DEFINE_integer("collectors", 2, "How many.")
+_WORKERS = flags.DEFINE_integer("workers", 1, "Learner processes; of several, learn and learn-N can be killed.")
 _RATIO = flags.DEFINE_float("samples_per_insert", None, "See the server.")
 _SAVE_S = flags.DEFINE_float("save_every_s", 10.0, "Of the replay; the learner saves every half of it.")
 _BETWEEN_S = flags.DEFINE_float("between_s", 12.0, "From all being well to the next kill.")
@@ -75,12 +77,15 @@ class Chaos:
         found["started_s"] = self._await_answer(name, look)
         found.update({f"resumed_{peer}_s": s for peer, s in self._await(time.time(), name, _RESUME_S, look).items()})
         found["detected_s"] = {peer: round(s, 1) for peer, s in detected.items()}
-        if name == "learn":
+        if name.startswith("learn"):
             self._judge_learner(found, before["learn"])
         if name == "server" and down_s > _MOST_DETECT_S:
             for peer in self._peers:
                 self._judge(detected.get(peer, 1e9) <= _MOST_DETECT_S, f"{peer} noticed after {detected.get(peer)} s")
+        group = self._supervisor.children[name].group
         for peer in set(self._peers) - {name}:
+            if group and self._supervisor.children[peer].group == group:
+                continue  # It starts anew with the one that was killed; a start is not what is judged.
             self._judge(found[f"resumed_{peer}_s"] <= _MOST_RESUME_S, f"{peer} took {found[f'resumed_{peer}_s']} s")
         return found
 
@@ -110,7 +115,8 @@ class Chaos:
 
     def _count(self, replay: Any) -> dict[str, Any]:
         """Compares what collectors wrote with what the table took: its limiter lets nobody read all of it."""
-        written = sum(roles.read_status(self._folder.path, name)["written"] for name in self._peers if name != "learn")
+        collectors = [name for name in self._peers if name.startswith("collect")]
+        written = sum(roles.read_status(self._folder.path, name)["written"] for name in collectors)
         limiter = replay.py_client.server_info(timeout=10)[replay.table_name].rate_limiter_info
         inserted = limiter.insert_stats.completed
         self._judge(written == inserted, f"{written} windows were written, {inserted} came in")
@@ -210,7 +216,7 @@ def main() -> int:
     ]
     if _RATIO.value:
         role_flags.append(f"server:--samples_per_insert={_RATIO.value}")
-    supervisor = Supervisor(plan.children(folder, _COLLECTORS.value, 1, role_flags), folder.file("logs"))
+    supervisor = Supervisor(plan.children(folder, _COLLECTORS.value, _WORKERS.value, role_flags), folder.file("logs"))
     try:
         chaos, kills = Chaos(folder, supervisor), []
         for i in range(_N.value):

@@ -8,16 +8,19 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import contextlib
 import functools
 import time
-from typing import Any, Optional
+from typing import Any, ContextManager, Optional
 
+import numpy as np
 import tensorflow as tf
 from absl import flags
 from tf_agents.utils import common
 
 from experiments.distributed import roles, strategies
 from experiments.distributed.feed import Feed
+from experiments.distributed.watchdog import Watchdog
 from experiments.errors import RunError
 from infonodes.checkpoints import make_slots
 from infonodes.eager_leak import plug
@@ -32,6 +35,8 @@ _PUBLISH_EVERY = flags.DEFINE_integer("publish_every", 10, "Updates from one pub
 _HEARTBEAT_S = flags.DEFINE_float("heartbeat_s", 2.0, "Publish at least this often, so that a new server has weights.")
 _EVERY_S = flags.DEFINE_float("checkpoint_every_s", 30.0, "Time from one checkpoint to the next.")
 _KEPT = 2
+# How long a worker that is told to stop waits for the others to finish an update with it.
+_PARTING_S = 10.0
 
 
 class Learner:
@@ -40,13 +45,17 @@ class Learner:
     def __init__(self, role: roles.Role):
         """Builds the agent and restores its newest checkpoint."""
         self._role, self._config = role, role.config
-        self._setup = strategies.make()
+        together = strategies.workers() > 1
+        self._watchdog = Watchdog(role, roles.GIVE_UP_S.value, _PARTING_S) if together else None
+        with self._watched("the other workers"):
+            self._setup = strategies.make()
+        role.take_signals()
         if self._config.batch_size % self._setup.replicas:
             raise RunError(
                 f"batch_size={self._config.batch_size}: expected a multiple of the {self._setup.replicas} replicas"
             )
         tf.keras.utils.set_random_seed(self._config.seed)
-        with self._setup.scope():
+        with self._watched("the other workers' agents"), self._setup.scope():
             self.agent = roles.build_agent(self._config)
         self._policy_variables = self.agent.collect_policy.variables()
         self._train = tf.function(self._update, autograph=False)
@@ -56,6 +65,7 @@ class Learner:
         self._feed: Optional[Feed] = None
         self._published_step, self._published_s, self._publications = -1, -1e9, 0
         self._found: Any = None
+        self._agreed, self._told_s = False, None  # To stop, and since when this worker is told to.
         parts = {"agent": self.agent, "policy": self.agent.policy, "global_step": self.agent.train_step_counter}
         folder = role.folder.file("checkpoints")
         newest = tf.train.latest_checkpoint(folder)
@@ -75,7 +85,7 @@ class Learner:
         steps = _STEPS.value or self._config.steps
         fed_s = saved_s = began_s = time.monotonic()
         began = self._step
-        while self._step < steps and not self._role.stop.is_set():
+        while self._step < steps and not self._parting():
             if self._feed is None:
                 if not self._connect():
                     break
@@ -95,7 +105,7 @@ class Learner:
         self.save()
         self._report(began, began_s, every_s=0.0)
         self._publish(patient=False)
-        self._role.say(f"{'done' if self._step >= steps else 'stopped'} after {self._step} updates, saved")
+        self._role.say(f"{'done' if self._step >= steps else 'stopped'} after {self._step} updates")
         return roles.DONE if self._step >= steps else roles.STOPPED
 
     def save(self) -> None:
@@ -165,7 +175,15 @@ class Learner:
 
     def _learn(self, shards: list) -> None:
         info = [shard[1] for shard in shards]
-        self._found, costs = plug(self._train(self._setup.spread([shard[0] for shard in shards])))
+        tally = plug(tf.constant(np.array([self._role.stop.is_set(), self._step], np.int64)))
+        try:
+            with self._watched("an update with the other workers"):
+                found = self._train(self._setup.spread([shard[0] for shard in shards]), tally)
+                self._found, costs, tally = plug(found)
+                if self._setup.workers > 1:
+                    self._agree(*tally.numpy())
+        except tf.errors.UnavailableError as error:
+            raise roles.Away("another worker is gone; the last checkpoint stands") from error
         self._step += 1
         if isinstance(self._replay, CostPrioritizedReplay):
             try:
@@ -175,9 +193,31 @@ class Learner:
                 self._role.say(f"the replay server is gone: {str(error)[:200]}")
                 self._drop()
 
-    def _update(self, experience: Any) -> tuple:
+    def _update(self, experience: Any, tally: tf.Tensor) -> tuple:
         found = self._setup.run(self.agent.train, experience)
-        return self._setup.mean(found.loss), found.extra["cost"]
+        return self._setup.mean(found.loss), found.extra["cost"], self._setup.total(tally)
+
+    # -- the other workers -------------------------------------------------------------------
+
+    def _agree(self, stopping: int, steps: int) -> None:
+        """Takes what all workers said with an update: how many are told to stop, and the sum of their counts."""
+        if steps != self._step * self._setup.workers:
+            raise RunError(
+                f"this worker is at update {self._step}, all {self._setup.workers} together at {steps}: they want the "
+                "same --root_dir, for its checkpoints"
+            )
+        self._agreed = self._agreed or bool(stopping)
+
+    def _parting(self) -> bool:
+        """Returns whether to stop: several workers do so after the same update, as none gets through another alone."""
+        if self._setup.workers == 1:
+            return self._role.stop.is_set()
+        if self._role.stop.is_set() and self._told_s is None:
+            self._told_s = time.monotonic()
+        return self._agreed or (self._told_s is not None and time.monotonic() - self._told_s > _PARTING_S)
+
+    def _watched(self, what: str) -> ContextManager:
+        return contextlib.nullcontext() if self._watchdog is None else self._watchdog.over(what)
 
     # -- what it leaves ----------------------------------------------------------------------
 

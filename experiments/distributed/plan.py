@@ -69,7 +69,8 @@ def children(folder: RunFolder, collectors: int, workers: int, role_flags: list[
         if workers > 1:
             mine["TF_CONFIG"] = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": i}})
         strategy = ["--strategy=multiworker"] if workers > 1 else []
-        found.append(Child(f"learn-{i}" if i else "learn", command("learn", *strategy), mine))
+        group = "learn" if workers > 1 else ""
+        found.append(Child(f"learn-{i}" if i else "learn", command("learn", *strategy), mine, group=group))
     found += [Child(f"collect-{i}", command("collect", f"--task={i}"), env) for i in range(collectors)]
     return found
 

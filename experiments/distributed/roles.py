@@ -104,11 +104,15 @@ class Role:
             raise RunError(f"--root_dir={ROOT_DIR.value!r}: found no config.json; the launcher writes it")
         self.config = self.folder.config()
         self.stop = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self.stop.set())
+        self.take_signals()
         os.makedirs(self.folder.file("status"), mode=0o700, exist_ok=True)
         self._said: dict[str, float] = {}
         self._reported = 0.0
+
+    def take_signals(self) -> None:
+        """Has SIGTERM and SIGINT set `stop`; again after TensorFlow's coordination service, which takes SIGTERM."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.stop.set())
 
     def say(self, text: str, every_s: float = 0.0, key: str = "") -> None:
         """Prints a line, unless one of the same `key` is younger than `every_s`."""

@@ -29,16 +29,17 @@ class Setup:
 
     Attributes:
       replicas: In all; a batch is divided by it.
+      workers: Processes that take part in each update.
       local_replicas: Of this process.
-      is_chief: Whether this process publishes weights.
+      is_chief: Whether this process publishes weights and saves.
     """
 
-    def __init__(self, strategy: Optional[tf.distribute.Strategy] = None, local_replicas: int = 1):
-        """Wraps `strategy`, which has `local_replicas` in this process."""
-        self._strategy = strategy
+    def __init__(self, strategy: Optional[tf.distribute.Strategy] = None, workers: int = 1):
+        """Wraps `strategy`, whose replicas are divided among so many processes."""
+        self._strategy, self.workers = strategy, workers
         self.replicas = 1 if strategy is None else strategy.num_replicas_in_sync
-        self.local_replicas = local_replicas
-        self.is_chief = strategy is None or _task() == 0
+        self.local_replicas = self.replicas // workers
+        self.is_chief = workers == 1 or _task() == 0
 
     def scope(self) -> ContextManager:
         """Where variables are made."""
@@ -59,6 +60,12 @@ class Setup:
         """Returns the mean over replicas."""
         return value if self._strategy is None else self._strategy.reduce("MEAN", value, axis=None)
 
+    def total(self, value: tf.Tensor) -> tf.Tensor:
+        """Returns the sum of the processes' values."""
+        if self._strategy is None or self.workers == 1:
+            return value
+        return self._strategy.reduce("SUM", self.run(tf.identity, value), axis=None) // self.local_replicas
+
     def local(self, value: Any) -> tuple:
         """Returns the values of this process's replicas."""
         return (value,) if self._strategy is None else self._strategy.experimental_local_results(value)
@@ -72,7 +79,7 @@ def make() -> Setup:
         options = tf.distribute.experimental.CommunicationOptions(
             implementation=tf.distribute.experimental.CommunicationImplementation.RING
         )
-        return Setup(tf.distribute.MultiWorkerMirroredStrategy(communication_options=options))
+        return Setup(tf.distribute.MultiWorkerMirroredStrategy(communication_options=options), workers())
     gpus = tf.config.list_physical_devices("GPU")
     if len(gpus) >= _REPLICAS.value:
         devices = [f"GPU:{i}" for i in range(_REPLICAS.value)]
@@ -80,8 +87,17 @@ def make() -> Setup:
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * _REPLICAS.value)
         devices = [f"CPU:{i}" for i in range(_REPLICAS.value)]
-    return Setup(tf.distribute.MirroredStrategy(devices), _REPLICAS.value)
+    return Setup(tf.distribute.MirroredStrategy(devices))
+
+
+def workers() -> int:
+    """Returns how many processes learn together."""
+    return len(_tf_config().get("cluster", {}).get("worker", [0])) if _STRATEGY.value == "multiworker" else 1
 
 
 def _task() -> int:
-    return int(json.loads(os.environ.get("TF_CONFIG", "{}")).get("task", {}).get("index", 0))
+    return int(_tf_config().get("task", {}).get("index", 0))
+
+
+def _tf_config() -> dict[str, Any]:
+    return json.loads(os.environ.get("TF_CONFIG", "{}"))

@@ -29,6 +29,7 @@ class Child:
       restarts: How often it was started again.
       paused_until_s: When it may be started again.
       held: Whether to leave it dead, as the chaos scripts ask for.
+      group: Of children that can only work together: if one dies, all of them are started anew.
     """
 
     name: str
@@ -40,17 +41,24 @@ class Child:
     paused_until_s: float = 0.0
     quick_deaths: int = 0
     held: bool = False
+    group: str = ""
 
     @property
     def code(self) -> Optional[int]:
         """Its exit code, or None while it runs."""
         return None if self.process is None else self.process.poll()
 
+    def end(self) -> None:
+        """Kills it without warning, if it runs."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
 
 class Supervisor:
     """Keeps the roles alive.
 
-    A role that dies is started again at once, and after a pause if it dies within a minute.
+    A role that dies is started again at once, and after a pause if it dies within a minute; with it all of its group.
     """
 
     def __init__(self, children: list[Child], log_folder: str, most_restarts: int = 100):
@@ -92,6 +100,8 @@ class Supervisor:
                 continue
             if code == roles.DONE and child.name == "learn":
                 return roles.DONE
+            if code == roles.DONE and child.group and not child.paused_until_s:
+                continue  # It is done a little earlier than the others.
             if code == roles.IMPOSSIBLE or child.restarts >= self._most:
                 self._say(f"{child.name} ended with code {code}: see {self._log_folder}/{child.name}.log")
                 return code or roles.IMPOSSIBLE
@@ -102,9 +112,7 @@ class Supervisor:
         """Kills a role without warning, and leaves it dead until `release`."""
         child = self.children[name]
         child.held = True
-        if child.process is not None:
-            child.process.kill()
-            child.process.wait()
+        child.end()
 
     def release(self, name: str) -> None:
         """Starts a role that was killed."""
@@ -127,8 +135,7 @@ class Supervisor:
                     child.process.wait(max(end - time.monotonic(), 0.1))
                 except subprocess.TimeoutExpired:
                     self._say(f"{child.name} did not stop within {timeout_s:g} s; killing it")
-                    child.process.kill()
-                    child.process.wait()
+                    child.end()
         return {name: self.children[name].code for name in self.children}
 
     def _again(self, child: Child, code: int) -> None:
@@ -138,6 +145,11 @@ class Supervisor:
             pause = min(0.25 * 2**child.quick_deaths, _LONGEST_PAUSE_S)
             child.paused_until_s = now + pause
             self._say(f"{child.name} died with code {code}; starting it again in {pause:.1f} s")
+            for mate in self.children.values():
+                if mate is not child and child.group and mate.group == child.group and mate.code in (None, roles.DONE):
+                    self._say(f"{mate.name} cannot go on without {child.name}; starting it again too")
+                    mate.end()
+                    mate.paused_until_s = child.paused_until_s
         if now >= child.paused_until_s:
             child.paused_until_s = 0.0
             child.restarts += 1

@@ -26,7 +26,9 @@ def main(argv):
     parts = [tf.nest.map_structure(lambda x, i=i: x[i * shard:(i + 1) * shard], whole) for i in range(setup.replicas)]
     train = tf.function(lambda x: (lambda f: (setup.mean(f.loss), f.extra["cost"]))(setup.run(agent.train, x)))
     before = np.concatenate([v.numpy().ravel() for v in agent.trainable_variables])
-    mine = parts[: setup.local_replicas] if setup.local_replicas > 1 else parts[-1:]
+    mine = parts if setup.workers == 1 else parts[:1] if setup.is_chief else parts[1:]
+    total = setup.total(tf.constant([not setup.is_chief, 5], tf.int64)).numpy()
+    assert list(total) == ([1, 10] if setup.workers == 2 else [0, 5]), total
     for _ in range(3):
         loss, costs = train(setup.spread(mine))
     after = np.concatenate([v.numpy().ravel() for v in agent.trainable_variables])

@@ -147,6 +147,28 @@ def test_supervisor_starts_again_what_died(tmp_path):
     supervisor.stop()
 
 
+def test_supervisor_starts_a_group_together(tmp_path):
+    """A worker whose mate died waits in an update for it; one that is done was done a little earlier."""
+    once = (
+        f"import os, time; p = {str(tmp_path / 'died')!r}; os.path.exists(p) and time.sleep(100); "
+        "open(p, 'w').close(); os.kill(os.getpid(), 9)"
+    )
+    dies = Child("learn-1", script(once), group="learn")
+    waits = Child("learn", script("import time; time.sleep(100)"), group="learn")
+    done = Child("learn-2", script("pass"), group="learn")
+    other = Child("collect-0", script("import time; time.sleep(100)"))
+    supervisor = Supervisor([waits, dies, done, other], str(tmp_path))
+    supervisor.start_all()
+    done.process.wait()
+    tend_until(supervisor, lambda code: dies.restarts and waits.restarts and done.restarts)
+    done.process.wait()
+    for _ in range(100):
+        assert supervisor.tend() is None
+        time.sleep(0.01)
+    assert [c.restarts for c in (waits, dies, done, other)] == [1, 1, 1, 0]
+    supervisor.stop()
+
+
 def test_supervisor_gives_up_on_what_cannot_be(tmp_path):
     supervisor = Supervisor([Child("server", script(f"raise SystemExit({roles.IMPOSSIBLE})"))], str(tmp_path))
     supervisor.start_all()
