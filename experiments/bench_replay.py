@@ -2,10 +2,11 @@
 
   python -m experiments.bench_replay
   python -m experiments.bench_replay --cost_scale=1e9 --rounds=9
-  python -m experiments.bench_replay --rounds=100  # Two million windows: does memory stay?
+  python -m experiments.bench_replay --rounds=100 --nobare  # Two million windows: does memory stay?
 
 Costs are log-normal about `--cost_scale`; Reverb's own sum tree slows down tenfold, and warns, on priorities of 1e9.
-Windows are written through the observer of a batch of environments, from this one thread.
+Windows are written through the observer of a batch of environments, from this one thread. Bare Reverb does the same
+beside it, in turns: the costs are its priorities.
 Bars: 15,000 windows and 20,000 new priorities a second, no warning.
 """
 from __future__ import annotations
@@ -15,11 +16,12 @@ import os
 import sys
 import tempfile
 import time
-from typing import Callable, Iterator
+from typing import Any, Callable, Iterator
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
+import reverb
 import tensorflow as tf
 from absl import app, flags
 from tf_agents.specs import tensor_spec
@@ -35,9 +37,11 @@ _WINDOWS = flags.DEFINE_integer("windows", 20_000, "Windows written a round.")
 _UPDATES = flags.DEFINE_integer("updates", 300, "Batches of 64 priorities updated a round.")
 _ENVIRONMENTS = flags.DEFINE_integer("environments", 32, "Rows a call of the observer.")
 _SCALE = flags.DEFINE_float("cost_scale", 1e9, "Median of the costs.")
+_BARE = flags.DEFINE_bool("bare", True, "Whether to measure bare Reverb beside it.")
 _BARS = {"windows": 15_000.0, "priorities": 20_000.0}
 _BATCH, _LENGTH, _SIZE = 64, 2, 100_000
 _WARNING = b"Tree needs"
+_TABLE, _PENDING = "bare", 512
 
 
 @contextlib.contextmanager
@@ -63,49 +67,116 @@ def data_spec() -> trajectory.Trajectory:
     )
 
 
-def measure(replay: CostPrioritizedReplay, rng: np.random.Generator) -> dict[str, list[float]]:
-    """Returns windows and priorities a second, and this process's memory in MB, of each round."""
-    costs = lambda shape: np.float32(_SCALE.value * rng.lognormal(0.0, 2.0, shape))
-    rows = _ENVIRONMENTS.value
-    frames = tensor_spec.sample_spec_nest(replay.data_spec, outer_dims=(rows,))
-    frames = tf.nest.map_structure(lambda leaf: leaf.numpy(), frames)
+def frames_of(rows: int) -> trajectory.Trajectory:
+    """Returns a frame in the middle of an episode, `[rows, ...]`, of numpy."""
+    frames = tensor_spec.sample_spec_nest(data_spec(), outer_dims=(rows,))
     moving = np.full([rows], ts.StepType.MID, np.int32)
-    frames = frames._replace(step_type=moving, next_step_type=moving)
-    observer = replay.observer(rows, write_every=max(1, 64 // rows))
-    found: dict[str, list[float]] = {"windows": [], "priorities": [], "memory": []}
-    info = None
-    for _ in range(_ROUNDS.value):
-        drawn = costs([_WINDOWS.value // rows, rows])
-        began = time.perf_counter()
-        for row in drawn:
-            observer(frames._replace(policy_info={"cost": row}))
-        observer.flush()
-        found["windows"].append(drawn.size / (time.perf_counter() - began))
-        if info is None:
-            _, info = next(iter(replay.dataset(_BATCH)))
-        batches = [tf.constant(costs(_BATCH)) for _ in range(_UPDATES.value)]
-        began = time.perf_counter()
-        for batch in batches:
-            replay.update_priorities(info, batch)
-        found["priorities"].append(_UPDATES.value * _BATCH / (time.perf_counter() - began))
-        found["memory"].append(rss_mb())
-    observer.close()
-    return found
+    return tf.nest.map_structure(lambda leaf: leaf.numpy(), frames)._replace(step_type=moving, next_step_type=moving)
+
+
+class Ours:
+    """Writes to a `CostPrioritizedReplay`, and gives a batch drawn from it new costs."""
+
+    def __init__(self, rows: int):
+        """Starts a server; `rows` environments write."""
+        self._replay = CostPrioritizedReplay(data_spec(), _LENGTH, _SIZE)
+        self._frames, self._info = frames_of(rows), None
+        self._observer = self._replay.observer(rows, write_every=max(1, 64 // rows))
+
+    def write(self, costs: np.ndarray) -> None:
+        """Writes a frame of each row for each row of `costs`, and waits until all windows are in the table."""
+        for row in costs:
+            self._observer(self._frames._replace(policy_info={"cost": row}))
+        self._observer.flush()
+
+    def update(self, costs: list[tf.Tensor]) -> None:
+        """Updates the same batch once for each of `costs`."""
+        if self._info is None:
+            _, self._info = next(iter(self._replay.dataset(_BATCH)))
+        for cost in costs:
+            self._replay.update_priorities(self._info, cost)
+
+    def close(self) -> None:
+        """Ends the server."""
+        self._observer.close()
+        self._replay.close()
+
+
+class Bare:
+    """The same by Reverb's own writers and client, with columns for leaves as TF-Agents' observers have."""
+
+    def __init__(self, rows: int):
+        """Starts a server; `rows` environments write."""
+        chosen = reverb.selectors.Prioritized(1.0), reverb.selectors.Fifo()
+        self._server = reverb.Server([reverb.Table(_TABLE, *chosen, _SIZE, reverb.rate_limiters.MinSize(1))])
+        self._client = reverb.Client(f"localhost:{self._server.port}")
+        self._writers = [self._client.trajectory_writer(_LENGTH, validate_items=False) for _ in range(rows)]
+        frames = frames_of(rows)
+        self._frames = [tf.nest.map_structure(lambda leaf, i=i: leaf[i], frames) for i in range(rows)]
+        self._keys: list[int] = []
+
+    def write(self, costs: np.ndarray) -> None:
+        """Writes as `Ours` does."""
+        for row in costs:
+            for writer, frame, cost in zip(self._writers, self._frames, row):
+                writer.append(frame._replace(policy_info={"cost": cost}))
+                if writer.episode_steps >= _LENGTH:
+                    window = tf.nest.map_structure(lambda column: column[-_LENGTH:], writer.history)
+                    writer.create_item(_TABLE, float(cost), window)
+                writer.flush(block_until_num_items=_PENDING)
+        for writer in self._writers:
+            writer.flush()
+
+    def update(self, costs: list[tf.Tensor]) -> None:
+        """Updates as `Ours` does."""
+        if not self._keys:
+            self._keys = [sample[0].info.key for sample in self._client.sample(_TABLE, _BATCH)]
+        for cost in costs:
+            self._client.mutate_priorities(_TABLE, dict(zip(self._keys, cost.numpy().tolist())))
+
+    def close(self) -> None:
+        """Ends the server."""
+        for writer in self._writers:
+            writer.close()
+        self._server.stop()
+
+
+def measure(contestant: Any, rng: np.random.Generator) -> tuple[float, float]:
+    """Returns the windows and priorities a second of one round."""
+    costs = lambda shape: np.float32(_SCALE.value * rng.lognormal(0.0, 2.0, shape))
+    drawn = costs([_WINDOWS.value // _ENVIRONMENTS.value, _ENVIRONMENTS.value])
+    batches = [tf.constant(costs(_BATCH)) for _ in range(_UPDATES.value)]
+    began = time.perf_counter()
+    contestant.write(drawn)
+    written = time.perf_counter()
+    contestant.update(batches)
+    return drawn.size / (written - began), len(batches) * _BATCH / (time.perf_counter() - written)
 
 
 def main(argv: list) -> None:
     """Prints the medians; exits with 1 on a miss."""
     command_line.check(argv)
-    with native_stderr() as said:
-        with CostPrioritizedReplay(data_spec(), _LENGTH, _SIZE) as replay:
-            found = measure(replay, np.random.default_rng(0))
-        warnings = said().count(_WARNING)
-    rates = {name: float(np.median(found[name])) for name in _BARS}
-    for name, rate in rates.items():
-        print(f"{name:11s}{rate:9,.0f} a second (bar {_BARS[name]:,.0f})")
+    rng, rows = np.random.default_rng(0), _ENVIRONMENTS.value
+    contestants = {"ours": Ours(rows), **({"bare": Bare(rows)} if _BARE.value else {})}
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in contestants}
+    memory, warnings = [], 0
+    for _ in range(_ROUNDS.value):
+        for name, contestant in contestants.items():
+            with native_stderr() as said:
+                found[name].append(measure(contestant, rng))
+                warnings += said().count(_WARNING) if name == "ours" else 0
+        memory.append(rss_mb())
+    for contestant in contestants.values():
+        contestant.close()
+    medians = {name: dict(zip(_BARS, np.median(rates, axis=0))) for name, rates in found.items()}
+    rates = medians["ours"]
+    for name, bar in _BARS.items():
+        bare = medians.get("bare", {}).get(name)
+        beside = f", {rates[name] / bare:.1f} times bare Reverb's {bare:,.0f}" if bare else ""
+        print(f"{name:11s}{rates[name]:9,.0f} a second (bar {bar:,.0f}){beside}")
     full = max(_SIZE // _WINDOWS.value, 1)  # Rounds that fill the table.
     for i in range(full, _ROUNDS.value + 1, full):
-        print(f"memory {found['memory'][i - 1]:,.0f} MB once {i * _WINDOWS.value:,} windows had come")
+        print(f"memory {memory[i - 1]:,.0f} MB once {i * _WINDOWS.value:,} windows had come")
     print(f"{warnings} warnings of the sum tree (bar 0)")
     raise SystemExit(int(bool(warnings) or any(rates[name] < bar for name, bar in _BARS.items())))
 

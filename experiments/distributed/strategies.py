@@ -17,6 +17,8 @@ _STRATEGY = flags.DEFINE_enum(
     "which TF_CONFIG lists.",
 )
 _REPLICAS = flags.DEFINE_integer("replicas", 2, "Devices of a mirrored learner.")
+# Those of TF_CONFIG whose processes learn.
+_JOBS = ("chief", "worker")
 
 
 def role_name() -> str:
@@ -92,11 +94,15 @@ def make() -> Setup:
 
 def workers() -> int:
     """Returns how many processes learn together."""
-    return len(_tf_config().get("cluster", {}).get("worker", [0])) if _STRATEGY.value == "multiworker" else 1
+    cluster = _tf_config().get("cluster", {})
+    return sum(len(cluster.get(job, ())) for job in _JOBS) if _STRATEGY.value == "multiworker" and cluster else 1
 
 
 def _task() -> int:
-    return int(_tf_config().get("task", {}).get("index", 0))
+    """Returns this worker's number; a chief, where TF_CONFIG has one, comes first."""
+    config = _tf_config()
+    task, chiefs = config.get("task", {}), len(config.get("cluster", {}).get("chief", ()))
+    return int(task.get("index", 0)) + (chiefs if task.get("type") == "worker" else 0)
 
 
 def _tf_config() -> dict[str, Any]:

@@ -1,11 +1,14 @@
 """Run by test_distributed_parts: what collector, learner and server do when others fail."""
+import json
 import threading
 import types
 
 import pytest
+from absl import flags
+from absl.testing import flagsaver
 
 from experiments.distributed import collect as collect_lib
-from experiments.distributed import learn, roles
+from experiments.distributed import learn, roles, strategies
 from experiments.distributed import server as server_lib
 from experiments.run_config import RunConfig
 from infonodes.environments import guarded
@@ -92,3 +95,19 @@ def test_a_server_whose_disk_is_full_for_a_while_goes_on_serving(last_fails):
     else:
         assert server_lib.serve(server, role, every_s=0.0) == roles.STOPPED and stopped
     assert said == ["not saved", "saved 00000001", "saved 00000001"][: 3 - last_fails]
+
+
+@pytest.mark.parametrize("cluster, kind, index, found", [
+    (None, None, None, (1, "learn")),
+    ({"worker": ["a:1", "b:1"]}, "worker", 0, (2, "learn")),
+    ({"worker": ["a:1", "b:1"]}, "worker", 1, (2, "learn-1")),
+    ({"chief": ["c:1"], "worker": ["a:1", "b:1"]}, "chief", 0, (3, "learn")),
+    ({"chief": ["c:1"], "worker": ["a:1", "b:1"]}, "worker", 0, (3, "learn-1")),
+])
+def test_workers_and_their_numbers(monkeypatch, cluster, kind, index, found):
+    """One of them, and only one, is the chief that publishes and saves."""
+    config = {"cluster": cluster, "task": {"type": kind, "index": index}} if cluster else {}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+    flags.FLAGS.mark_as_parsed()
+    with flagsaver.flagsaver(strategy="multiworker"):
+        assert (strategies.workers(), strategies.role_name()) == found
