@@ -60,9 +60,9 @@ class Puller(threading.Thread):
                 if connected:
                     self._newest = self._channel.pull()  # type: ignore[union-attr]
                     self.heard_s = time.monotonic()
-            except ReplayTimeout:
+            except ReplayTimeout as error:
                 connected = False
-                self._role.say("the replay server is gone: no weights")
+                self._role.say(f"the replay server is gone, no weights: {error}", roles.SILENCE_S, "gone")
             except (ReplayFault, RuntimeError) as fault:
                 self._role.say(str(fault), 30.0, "weights")
                 connected = False

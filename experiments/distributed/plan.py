@@ -15,6 +15,9 @@ from experiments.errors import RunError
 from experiments.run_config import RunConfig
 from experiments.run_folder import RunFolder, default_path
 
+# Threads of a collector, for its pulls of weights.
+_PULLS = 4
+
 
 def prepare(config: RunConfig, path: Optional[str]) -> RunFolder:
     """Makes the run's folder, or opens it if it is of the same run.
@@ -71,6 +74,8 @@ def children(folder: RunFolder, collectors: int, workers: int, role_flags: list[
         strategy = ["--strategy=multiworker"] if workers > 1 else []
         group = "learn" if workers > 1 else ""
         found.append(Child(f"learn-{i}" if i else "learn", command("learn", *strategy), mine, group=group))
+    # A pull from a server that died keeps its thread until gRPC connects again, up to 30 s later.
+    env = {**env, "TF_NUM_INTEROP_THREADS": str(max(threads, _PULLS))}
     found += [Child(f"collect-{i}", command("collect", f"--task={i}"), env) for i in range(collectors)]
     return found
 

@@ -12,6 +12,7 @@ Exit codes, of every role and of the launcher:
 """
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -20,7 +21,7 @@ import sys
 import threading
 import time
 import traceback
-from typing import Any, Callable, NoReturn
+from typing import Any, Callable, Iterator, NoReturn
 
 import reverb
 from absl import app, flags, logging
@@ -39,8 +40,9 @@ from infonodes.types import GraphError
 
 DONE, IMPOSSIBLE, AWAY, BROKEN, STOPPED = 0, 1, 69, 70, 75
 LOOPBACK = ("localhost", "127.0.0.1")
-# Three open files each, of a process that has used all.
-_ADDRESSES = 64
+# This process's, of clients that stay, with three open files each; and of those that look and go.
+_ADDRESSES = itertools.cycle([f"127.0.1.{i}" for i in range(1, 65)])
+_LOOKS = itertools.cycle([f"127.0.2.{i}" for i in range(1, 65)])
 # Less than this without a sign of the server is no reason to say anything.
 SILENCE_S = 5.0
 
@@ -62,26 +64,26 @@ class Endpoint:
         self._host, colon, port = (address or "").rpartition(":")
         if not colon or not self._host or not port.isdigit():
             raise RunError(f"--address={address!r}: expected HOST:PORT of the replay server")
-        self._port, self._taken = int(port), 0
+        self._port = int(port)
 
-    def fresh(self) -> str:
-        """Returns the address in a form that this process has not used lately, where there is one.
+    def fresh(self, addresses: Iterator[str] = _ADDRESSES) -> str:
+        """Returns the address in a form that nothing in this process has used lately, where there is one.
 
         gRPC lets all clients of one address share a connection, and one that failed is tried
         again after up to 30 s only. All of 127.0.0.0/8 is this host: each has its own. They come round, as TensorFlow's
         client of each address stays for good, with its connection.
+
+        Args:
+          addresses: Whence to take it, of this host.
         """
-        if self._host not in LOOPBACK:
-            return f"{self._host}:{self._port}"
-        self._taken = self._taken % _ADDRESSES + 1
-        return f"127.0.1.{self._taken}:{self._port}"
+        return f"{next(addresses) if self._host in LOOPBACK else self._host}:{self._port}"
 
     def answers(self, timeout_s: int = 2) -> bool:
         """Returns whether the server does, on a fresh connection."""
         try:
             with socket.create_connection((self._host, self._port), timeout_s):
                 pass
-            reverb.Client(self.fresh()).server_info(timeout=timeout_s)
+            reverb.Client(self.fresh(_LOOKS)).server_info(timeout=timeout_s)
         except (OSError, reverb.errors.ReverbError, RuntimeError):
             return False
         return True

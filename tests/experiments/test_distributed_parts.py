@@ -15,6 +15,7 @@ import pytest
 import reverb
 import tensorflow as tf
 
+from experiments import process_figures
 from experiments.distributed import isolation, plan, roles
 from experiments.distributed.feed import Feed
 from experiments.distributed.supervisor import Child, Supervisor
@@ -61,10 +62,12 @@ def test_fresh_addresses_reach_the_same_host():
     server = reverb.Server(
         [reverb.Table("t", reverb.selectors.Uniform(), reverb.selectors.Fifo(), 10, reverb.rate_limiters.MinSize(1))]
     )
-    endpoint = roles.Endpoint(f"localhost:{server.port}")
-    first = [endpoint.fresh() for _ in range(64)]
-    assert len(set(first)) == 64 and [endpoint.fresh() for _ in range(64)] == first
-    assert endpoint.answers()
+    one, other = (roles.Endpoint(f"localhost:{server.port}") for _ in range(2))
+    first = [endpoint.fresh() for _ in range(32) for endpoint in (one, other)]  # Two in a process share none of them.
+    files = process_figures.open_files()
+    assert all(one.answers() for _ in range(70))  # A look takes none, and leaves no file open.
+    assert process_figures.open_files() <= files + 3
+    assert len(set(first)) == 64 and [one.fresh() for _ in range(64)] == first
     server.stop()
     assert roles.Endpoint("10.0.0.7:80").fresh() == "10.0.0.7:80"
 
