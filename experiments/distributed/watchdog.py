@@ -30,10 +30,10 @@ class Watchdog:
         Args:
           role: Whose process this is; it says what is waited for, after a while.
           limit_s: The longest that one wait may take.
-          stop_limit_s: The longest once the role was told to stop.
+          stop_limit_s: The longest that it may go on once the role was told to stop.
           leave: Ends the process with a code.
         """
-        self._role, self._limits_s, self._leave = role, (limit_s, stop_limit_s), leave
+        self._role, self._limit_s, self._stop_limit_s, self._leave = role, limit_s, stop_limit_s, leave
         self._wait: Optional[tuple[str, float]] = None
         self._signals, told = os.pipe()
         os.set_blocking(told, False)
@@ -50,16 +50,20 @@ class Watchdog:
             self._wait = None
 
     def _watch(self) -> None:
+        told_s: Optional[float] = None
         while True:
             if select.select([self._signals], [], [], _STEP_S)[0] and _STOPS & set(os.read(self._signals, 64)):
                 self._role.stop.set()
+            if told_s is None and self._role.stop.is_set():
+                told_s = time.monotonic()
             wait = self._wait
             if wait is None:
                 continue
             what, since_s = wait
             waited = time.monotonic() - since_s
-            if waited > self._limits_s[self._role.stop.is_set()]:
-                self._role.say(f"{what} took more than {waited:.0f} s; leaving, the last checkpoint stands")
+            since_told = 0.0 if told_s is None else min(time.monotonic() - told_s, waited)
+            if waited > self._limit_s or since_told > self._stop_limit_s:
+                self._role.say(f"{what} took {waited:.0f} s and is not done; leaving, the last checkpoint stands")
                 self._leave(roles.AWAY)
                 return
             if waited >= roles.SILENCE_S:
