@@ -65,7 +65,7 @@ class Learner:
         self._feed: Optional[Feed] = None
         self._published_step, self._published_s, self._publications = -1, -1e9, 0
         self._found: Any = None
-        self._agreed, self._told_s = False, None  # To stop, and since when this worker is told to.
+        self._agreed = False  # To stop, with the other workers.
         parts = {"agent": self.agent, "policy": self.agent.policy, "global_step": self.agent.train_step_counter}
         folder = role.folder.file("checkpoints")
         newest = tf.train.latest_checkpoint(folder)
@@ -175,12 +175,14 @@ class Learner:
 
     def _learn(self, shards: list) -> None:
         info = [shard[1] for shard in shards]
-        tally = plug(tf.constant(np.array([self._role.stop.is_set(), self._step], np.int64)))
+        tally = None
+        if self._watchdog is not None:
+            tally = plug(tf.constant(np.array([self._role.stop.is_set(), self._step], np.int64)))
         try:
             with self._watched("an update with the other workers"):
                 found = self._train(self._setup.spread([shard[0] for shard in shards]), tally)
                 self._found, costs, tally = plug(found)
-                if self._setup.workers > 1:
+                if tally is not None:
                     self._agree(*tally.numpy())
         except tf.errors.UnavailableError as error:
             raise roles.Away("another worker is gone; the last checkpoint stands") from error
@@ -193,9 +195,10 @@ class Learner:
                 self._role.say(f"the replay server is gone: {str(error)[:200]}")
                 self._drop()
 
-    def _update(self, experience: Any, tally: tf.Tensor) -> tuple:
+    def _update(self, experience: Any, tally: Optional[tf.Tensor]) -> tuple:
         found = self._setup.run(self.agent.train, experience)
-        return self._setup.mean(found.loss), found.extra["cost"], self._setup.total(tally)
+        total = None if tally is None else self._setup.total(tally)
+        return self._setup.mean(found.loss), found.extra["cost"], total
 
     # -- the other workers -------------------------------------------------------------------
 
@@ -210,11 +213,9 @@ class Learner:
 
     def _parting(self) -> bool:
         """Returns whether to stop: several workers do so after the same update, as none gets through another alone."""
-        if self._setup.workers == 1:
+        if self._watchdog is None:
             return self._role.stop.is_set()
-        if self._role.stop.is_set() and self._told_s is None:
-            self._told_s = time.monotonic()
-        return self._agreed or (self._told_s is not None and time.monotonic() - self._told_s > _PARTING_S)
+        return self._agreed or self._watchdog.is_overdue
 
     def _watched(self, what: str) -> ContextManager:
         return contextlib.nullcontext() if self._watchdog is None else self._watchdog.over(what)

@@ -20,6 +20,9 @@ class Watchdog:
 
     The main thread is inside TensorFlow meanwhile: no exception reaches it, and no Python signal handler runs. Signals
     are read from a pipe, and set `role.stop` as the handlers would.
+
+    Attributes:
+      told_s: When the role was told to stop, on the monotonic clock; None before.
     """
 
     def __init__(
@@ -35,6 +38,7 @@ class Watchdog:
         """
         self._role, self._limit_s, self._stop_limit_s, self._leave = role, limit_s, stop_limit_s, leave
         self._wait: Optional[tuple[str, float]] = None
+        self.told_s: Optional[float] = None
         self._signals, told = os.pipe()
         os.set_blocking(told, False)
         signal.set_wakeup_fd(told)
@@ -49,20 +53,23 @@ class Watchdog:
         finally:
             self._wait = None
 
+    @property
+    def is_overdue(self) -> bool:
+        """Whether the role was told to stop longer ago than `stop_limit_s`."""
+        return self.told_s is not None and time.monotonic() - self.told_s > self._stop_limit_s
+
     def _watch(self) -> None:
-        told_s: Optional[float] = None
         while True:
             if select.select([self._signals], [], [], _STEP_S)[0] and _STOPS & set(os.read(self._signals, 64)):
                 self._role.stop.set()
-            if told_s is None and self._role.stop.is_set():
-                told_s = time.monotonic()
+            if self.told_s is None and self._role.stop.is_set():
+                self.told_s = time.monotonic()
             wait = self._wait
             if wait is None:
                 continue
             what, since_s = wait
             waited = time.monotonic() - since_s
-            since_told = 0.0 if told_s is None else min(time.monotonic() - told_s, waited)
-            if waited > self._limit_s or since_told > self._stop_limit_s:
+            if waited > self._limit_s or (self.is_overdue and waited > self._stop_limit_s):
                 self._role.say(f"{what} took {waited:.0f} s and is not done; leaving, the last checkpoint stands")
                 self._leave(roles.AWAY)
                 return

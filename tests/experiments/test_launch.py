@@ -21,7 +21,7 @@ _TIMEOUT_S = 240.0
 
 @contextlib.contextmanager
 def launched(folder, steps, *more):
-    """A launcher that is killed in the end, if it still runs."""
+    """A launcher that is told to stop in the end, if it still runs."""
     command = [
         sys.executable, "-m", "experiments.distributed.launch", f"--root_dir={folder}", "--env=CartPole-v1",
         "--preset=reactive", f"--steps={steps}", "--set=warmup=50", "--role_flag=learn:--checkpoint_every_s=2",

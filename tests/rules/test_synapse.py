@@ -53,7 +53,7 @@ def test_a_thousand_random_steps_equal_numpy(case):
         reference.step(x[t], x[t + 1], choice[t], reward[t], 1.0 - ended[t], first[t])
     # Roundings of 1000 steps in float32 differ by CPU: from the same in float64 by up to 7e-6 of a weight.
     np.testing.assert_allclose(found.edges.weight, reference.weight, rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(found.values, reference.values, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(found.values, reference.values, atol=1e-5)
     assert np.abs(reference.weight - np.array(edges.weight)).max() > 1e-2, "nothing was learned: compares nothing"
 
 
