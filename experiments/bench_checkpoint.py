@@ -82,12 +82,13 @@ def measure(make, windows: int) -> dict[str, float]:
 
 def _write(replay, noise: np.ndarray, waits: list[float], done: threading.Event) -> None:
     from infonodes.replay.frames import FrameCheck
+    from infonodes.replay.windows import Frames
 
-    writer = replay._make_writer()  # An observer of its own would be flushed by the save.
+    writer = replay._make_writer(1)  # An observer of its own would be flushed by the save.
     check, number = FrameCheck(replay.data_spec), 0
     while not done.is_set():
         began = time.monotonic()
-        writer.write(check.encode(frame(number, noise)), 1, 1, 1.0)
+        writer.write(Frames([check.encode(frame(number, noise))], [1], [1], [1.0]))
         writer.flush()
         waits.append(time.monotonic() - began)
         number += 1

@@ -32,7 +32,7 @@ def windows_of(spec, frames, failing, write_every, batch_size=None):
     """Returns the (episode, index) pairs of the windows that came through, and how many faults there were."""
     store, check, faults = Store(failing), FrameCheck(spec), 0
     client = LocalClient(store)
-    make = lambda: WindowWriter(client, "t", 2, 1, True, lambda cost: cost, 1.0)
+    make = lambda rows: WindowWriter(client, rows, "t", 2, 1, True, lambda cost: cost, 1.0)
     observer = ReplayObserver(check, make, batch_size, write_every)
     for frame in frames:
         try:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from infonodes.replay import FifoReplay, ReplayFault
+from infonodes.replay import FifoReplay, LocalReplay, ReplayFault
 
 
 def _read(replay):
@@ -214,3 +214,49 @@ def test_batched_frame_without_batch_size_says_so(data_spec, make_episode):
         frame = make_episode(1)[0]
         with pytest.raises(ReplayFault, match="batch_size"):
             replay.observer()(_stack(frame, frame))
+
+
+def _stream(make_episode, frames, row, rng, spoil):
+    """Returns `frames` frames of one environment: episodes, some of them cut off, and some frames not finite."""
+    stream = []
+    while len(stream) < frames:
+        episode = make_episode(int(rng.integers(1, 8)), 100 * row + len(stream))
+        stream += episode[: len(episode) if rng.random() < 0.8 else int(rng.integers(1, len(episode)))]
+    nan = np.float32(np.nan)
+    return [f._replace(reward=nan) if rng.random() < spoil else f for f in stream[:frames]]
+
+
+def _windows_of(replay, observer, frames):
+    """Returns `{environment: [(episode, [indices], [step types])]}` in the order of each environment."""
+    for frame in frames:
+        try:
+            observer(frame)
+        except ReplayFault:
+            pass
+    observer.flush()
+    if isinstance(replay, LocalReplay):
+        batch, _ = replay.sample(replay.size)
+        found = [(o[0, 0], o[:, 1].tolist(), t.tolist()) for o, t in zip(batch.observation, batch.step_type)]
+    else:
+        found = _read(replay)
+    return {row: [w for w in found if w[0] // 100 == row] for row in range(5)}
+
+
+@pytest.mark.parametrize("make", [FifoReplay, lambda *args, **kwargs: LocalReplay(*args, draws="in_order", **kwargs)])
+@pytest.mark.parametrize("length, stride", [(2, 1), (3, 1), (6, 1), (6, 4), (4, 6)])
+@pytest.mark.parametrize("spoil, write_every", [(0.0, 1), (0.0, 7), (0.05, 3)])
+def test_a_batch_writes_what_its_rows_alone_would(data_spec, make_episode, make, length, stride, spoil, write_every):
+    """One writer's columns: while one environment repeats its boundary frame, the others' windows have no hole."""
+    rng = np.random.default_rng([length, stride])
+    rows = [_stream(make_episode, 60, row, rng, spoil) for row in range(5)]
+    expected = {}
+    for row, frames in enumerate(rows):
+        alone = LocalReplay(data_spec, length, draws="in_order", stride=stride)
+        expected.update({row: _windows_of(alone, alone.observer(), frames)[row]})
+        assert len(expected[row]) > 5
+    replay = make(data_spec, length, stride=stride)
+    kwargs = {"write_every": write_every} if isinstance(replay, FifoReplay) else {}
+    try:
+        assert _windows_of(replay, replay.observer(5, **kwargs), map(_stack, *rows)) == expected
+    finally:
+        replay.close()

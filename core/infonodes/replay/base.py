@@ -295,9 +295,10 @@ class Replay(abc.ABC):
             )
         return self._files
 
-    def _make_writer(self) -> WindowWriter:
+    def _make_writer(self, batch_size: int) -> WindowWriter:
         return WindowWriter(
             self.py_client,
+            batch_size,
             self.table_name,
             self.sequence_length,
             self._stride,

@@ -196,22 +196,21 @@ class CostPrioritizedReplay(Replay):
 
     def _insert_priority(self, mean_cost: float) -> float:
         raised = priorities.powered(mean_cost, self._exponent)
-        return self._stored(mean_cost, self.scale.on_insert(raised))
+        return self._stored(raised, self.scale.on_insert(raised))
 
     def _new_priorities(
         self, probability: tf.Tensor, table_size: tf.Tensor, costs: tf.Tensor
     ) -> tf.Tensor:
+        raised = priorities.powered(costs, self._exponent)
         mean = self.scale.on_batch(
-            priorities.powered(costs, self._exponent),
-            priorities.density_ratio(probability, table_size),
-            tf.math.is_nan(costs),
+            raised, priorities.density_ratio(probability, table_size), tf.math.is_nan(costs)
         )
-        return self._stored(costs, mean)
+        return self._stored(raised, mean)
 
-    def _stored(self, costs: Any, mean: Any) -> Any:
+    def _stored(self, raised: Any, mean: Any) -> Any:
         # Without a uniform share the scale cancels; a constant one keeps old items exact.
         mean = mean if self._uniform_fraction else 1.0
-        return priorities.priority(costs, self._exponent, self._uniform_fraction, mean)
+        return priorities.mixed(raised, self._uniform_fraction, mean)
 
     def _add_importance_weight(self, sample: reverb.ReplaySample) -> tuple:
         info, data = sample.info, self._wire.decode(sample.data["frames"])

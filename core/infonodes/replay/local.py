@@ -130,7 +130,7 @@ class LocalReplay:
           ReplayFault: for more than 64 environments in all.
         """
         observer = ReplayObserver(FrameCheck(self.data_spec, explain), self._make_writer, batch_size)
-        total = len(observer.writers) + sum(len(o.writers) for o in self._observers)
+        total = observer.batch_size + sum(o.batch_size for o in self._observers)
         if total > _MOST_ENVIRONMENTS:
             raise ReplayFault(f"LocalReplay: {total} environments, expected at most {_MOST_ENVIRONMENTS}; use Reverb's")
         self._observers.append(observer)
@@ -201,7 +201,7 @@ class LocalReplay:
         keys = np.arange(self._first, self._next)
         slots = keys % self._max_size
         oldest = self._windows[slots].min() if self.size else self._ring.count
-        open_frames = [writer.oldest_frame for o in self._observers for writer in o.writers]
+        open_frames = [observer.oldest_frame for observer in self._observers]
         oldest = min([int(oldest), *(frame for frame in open_frames if frame is not None)])
         return {
             "leaves": self._wire.contents,
@@ -255,10 +255,12 @@ class LocalReplay:
         picked = np.minimum(picked, self.size - 1)
         return keys[picked], probability[picked]
 
-    def _make_writer(self) -> WindowWriter:
+    def _make_writer(self, batch_size: int) -> WindowWriter:
         client: Any = LocalClient(self)
-        # A window is stored with its cost itself: probabilities are worked out when drawing.
-        return WindowWriter(client, "local", self.sequence_length, self._stride, self._pad, lambda cost: cost, 1.0)
+        cost_itself = lambda cost: cost  # Probabilities are worked out when drawing.
+        return WindowWriter(
+            client, batch_size, "local", self.sequence_length, self._stride, self._pad, cost_itself, 1.0
+        )
 
     def add_frame(self, frame: np.ndarray) -> int:
         """Keeps a frame and returns its number; windows about to lose frames go."""

@@ -3,11 +3,12 @@ from __future__ import annotations
 
 from typing import Any, Callable, Optional
 
+import numpy as np
 from tf_agents.trajectories import trajectory as trajectory_lib
 
 from infonodes.replay.faults import ReplayFault
 from infonodes.replay.frames import FrameCheck
-from infonodes.replay.windows import WindowWriter
+from infonodes.replay.windows import Frames, WindowWriter
 
 
 class ReplayObserver:
@@ -15,31 +16,28 @@ class ReplayObserver:
 
     Non-finite or ill-shaped frames are refused before anything of them is written; see
     `WindowWriter` for how episodes are cut.
-
-    Attributes:
-      writers: One an environment.
     """
 
     def __init__(
         self,
         check: FrameCheck,
-        make_writer: Callable[[], WindowWriter],
+        make_writer: Callable[[int], WindowWriter],
         batch_size: Optional[int] = None,
         write_every: int = 1,
     ):
-        """Opens a writer for each environment.
+        """Opens a writer.
 
         Args:
           check: Checks frames and turns them into bytes.
-          make_writer: Returns a writer.
+          make_writer: Returns a writer for so many environments.
           batch_size: B of a batched environment; None if frames have no batch dimension.
           write_every: Frames that are checked before they are written together.
         """
         self._check = check
         self._write_every = write_every
-        self._held: list[tuple] = []
-        self._batch_size = batch_size
-        self.writers = [make_writer() for _ in range(batch_size or 1)]
+        self._held: list[Frames] = []
+        self._outer = () if batch_size is None else (batch_size,)
+        self._writer = make_writer(batch_size or 1)
         self._step = check.wire.paths.index("step_type")
         self._next = check.wire.paths.index("next_step_type")
         cost = "policy_info/cost"
@@ -56,28 +54,24 @@ class ReplayObserver:
             episodes it belongs to are dropped; other environments' rows are written.
           ReplayTimeout: if the server does not take what is due.
         """
-        outer = () if self._batch_size is None else (self._batch_size,)
         try:
-            data = self._check.encode(trajectory, outer)
+            data = self._check.encode(trajectory, self._outer)
         except ReplayFault:
             self.discard()
             raise
-        step_type, following = (self._check.wire.leaf(data, i) for i in (self._step, self._next))
-        cost = None if self._cost is None else self._check.wire.leaf(data, self._cost)
-        all_finite = self._check.wire.is_finite(data)
+        wire = self._check.wire
+        data = data.reshape(self.batch_size, -1)
+        rows: list[Optional[np.ndarray]] = list(data)
         fault = None
-        for b, writer in enumerate(self.writers):
-            at: Any = b if outer else ()
-            row = data[at]
-            if all_finite or self._check.wire.is_finite(row):
-                self._held.append((
-                    writer, row, int(step_type[at]), int(following[at]), 0.0 if cost is None else float(cost[at])
-                ))
-                continue
-            self._held.append((writer,))
-            where = f"environment {b}: " if outer else ""
-            fault = fault or where + self._check.describe_nonfinite(row, trajectory.policy_info)
-        if fault is not None or len(self._held) >= self._write_every * len(self.writers):
+        if not wire.is_finite(data):
+            rows = [row if wire.is_finite(row) else None for row in data]
+            bad = next(b for b, row in enumerate(rows) if row is None)
+            where = f"environment {bad}: " if self._outer else ""
+            fault = where + self._check.describe_nonfinite(data[bad], trajectory.policy_info)
+        step_types, following = (wire.leaf(data, i).tolist() for i in (self._step, self._next))
+        costs = [0.0] * len(rows) if self._cost is None else wire.leaf(data, self._cost).tolist()
+        self._held.append(Frames(rows, step_types, following, costs))
+        if fault is not None or len(self._held) >= self._write_every:
             self.drain()
         if fault is not None:
             raise ReplayFault(fault)
@@ -86,24 +80,27 @@ class ReplayObserver:
         """Writes the frames held back by `write_every`.
 
         Raises:
-          ReplayTimeout: if the server does not take what is due. Episodes whose frames were still held are dropped.
+          ReplayTimeout: if the server does not take what is due. Frames that were still held are dropped, and all
+            open episodes.
         """
         held, self._held = self._held, []
-        for i, (writer, *frame) in enumerate(held):
-            if not frame:  # Its next one was not finite.
-                writer.discard()
-                continue
-            try:
-                writer.write(*frame)
-            except BaseException:
-                for later, *_ in held[i:]:
-                    later.discard()
-                raise
+        for frames in held:
+            self._writer.write(frames)
+
+    @property
+    def batch_size(self) -> int:
+        """Environments that write."""
+        return self._writer.batch_size
+
+    @property
+    def oldest_frame(self) -> Optional[int]:
+        """Number of the first frame that a window to come may hold; of a `LocalReplay` only."""
+        return self._writer.oldest_frame
 
     @property
     def written(self) -> int:
         """Windows written so far; they can be sampled after `flush`."""
-        return sum(writer.written for writer in self.writers)
+        return self._writer.written
 
     def flush(self, timeout_s: Optional[float] = None) -> None:
         """Waits until every written window can be sampled.
@@ -115,16 +112,14 @@ class ReplayObserver:
           ReplayTimeout: if it took longer.
         """
         self.drain()
-        for writer in self.writers:
-            writer.flush(timeout_s)
+        self._writer.flush(timeout_s)
 
     def discard(self) -> None:
         """Drops the open episodes, as after a crash of the environment."""
         try:
             self.drain()
         finally:
-            for writer in self.writers:
-                writer.discard()
+            self._writer.discard()
 
     def reset(self, write_cached_steps: bool = True) -> None:
         """Ends the open episodes: TF-Agents' name for `discard`.
@@ -139,36 +134,32 @@ class ReplayObserver:
     def use(self, client: Any) -> None:
         """Goes on with another client; episodes that are open are dropped."""
         self.drain()
-        for writer in self.writers:
-            writer.use(client)
+        self._writer.use(client)
 
-    def get_state(self) -> list[Any]:
+    def get_state(self) -> dict[str, Any]:
         """Returns the open episodes; of a `LocalReplay` only."""
         self.drain()
-        return [writer.get_state() for writer in self.writers]
+        return self._writer.get_state()
 
-    def set_state(self, state: list[Any]) -> None:
+    def set_state(self, state: dict[str, Any]) -> None:
         """Goes on with the episodes that `get_state` told of.
 
         Raises:
-          ReplayFault: if they are of another number of environments.
+          ReplayFault: if they are of another number of environments, or of a version that kept them otherwise.
         """
-        if len(state) != len(self.writers):
-            raise ReplayFault(f"observer: saved for {len(state)} environments, now {len(self.writers)}")
-        for writer, saved in zip(self.writers, state):
-            writer.set_state(saved)
+        if "episodes" not in state:
+            raise ReplayFault("observer: saved in another form, by another version of this package; go on with that")
+        if len(state["episodes"]) != self.batch_size:
+            raise ReplayFault(f"observer: saved for {len(state['episodes'])} environments, now {self.batch_size}")
+        self._writer.set_state(state)
 
     def close(self) -> None:
-        """Sends what is pending and closes the writers; a later frame opens them again.
+        """Sends what is pending and closes the writer; a later frame opens it again.
 
         Raises:
           ReplayTimeout: if the server does not take what is pending.
         """
-        fault = None
-        for end in (self.drain, *[writer.close for writer in self.writers]):
-            try:
-                end()
-            except ReplayFault as error:
-                fault = fault or error
-        if fault is not None:
-            raise fault
+        try:
+            self.drain()
+        finally:
+            self._writer.close()

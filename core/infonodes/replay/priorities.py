@@ -90,8 +90,12 @@ def priority(
     Returns:
       float64 `[...]` in `[MIN_PRIORITY, MAX_PRIORITY]`.
     """
-    relative = powered(costs, exponent) / mean
-    return clamp(uniform_fraction + (1.0 - uniform_fraction) * relative)
+    return mixed(powered(costs, exponent), uniform_fraction, mean)
+
+
+def mixed(raised: Values, uniform_fraction: float, mean: Values) -> Values:
+    """Returns `priority` of items whose `powered` costs are known."""
+    return clamp(uniform_fraction + (1.0 - uniform_fraction) * (raised / mean))
 
 
 def mixture_probability(
