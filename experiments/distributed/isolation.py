@@ -17,8 +17,8 @@ from experiments.errors import RunError
 EXPOSE = flags.DEFINE_bool(
     "expose_replay",
     False,
-    "Let the replay server listen on this host's networks. It has no authentication: whoever reaches the port "
-    "can read and change the experience and the weights. Only behind a firewall.",
+    "Let the replay server, and the workers of a learner, listen on this host's networks. They have no authentication: "
+    "whoever reaches the port can read and change the experience and the weights. Only behind a firewall.",
 )
 _GET_FLAGS, _SET_FLAGS, _UP = 0x8913, 0x8914, 0x1  # linux/sockios.h, linux/if.h
 _ENTERED = "INFONODES_PRIVATE_NETWORK"
@@ -29,12 +29,12 @@ def interfaces() -> list[str]:
     return sorted(name for _, name in socket.if_nameindex() if name != "lo")
 
 
-def refuse_exposure() -> None:
-    """Raises RunError if a server of this process could be reached from elsewhere, unless that was asked for."""
+def refuse_exposure(who: str) -> None:
+    """Raises RunError if `who` of this process could be reached from elsewhere, unless that was asked for."""
     found = interfaces()
     if found and not EXPOSE.value:
         raise RunError(
-            f"the replay server would listen on {', '.join(found)} without authentication; start it by "
+            f"{who} would listen on {', '.join(found)} without authentication; start it by "
             "`python -m experiments.distributed.launch` or under `unshare -rn`, or pass --expose_replay if a "
             "firewall protects the port"
         )

@@ -18,7 +18,7 @@ import tensorflow as tf
 from absl import flags
 from tf_agents.utils import common
 
-from experiments.distributed import roles, strategies
+from experiments.distributed import isolation, roles, strategies
 from experiments.distributed.feed import Feed
 from experiments.distributed.watchdog import Watchdog
 from experiments.errors import RunError
@@ -29,6 +29,7 @@ from infonodes.replay.base import Replay
 from infonodes.replay.weights import WeightsChannel
 
 flags.adopt_module_key_flags(roles)
+flags.adopt_module_key_flags(isolation)
 flags.adopt_module_key_flags(strategies)
 _STEPS = flags.DEFINE_integer("train_steps", None, "Updates in all; the config's steps by default.")
 _PUBLISH_EVERY = flags.DEFINE_integer("publish_every", 10, "Updates from one publication of weights to the next.")
@@ -265,6 +266,8 @@ def _is_finite(variable: tf.Variable) -> bool:
 def main() -> int:
     """Trains."""
     role = roles.Role(strategies.role_name())
+    if strategies.workers() > 1:
+        isolation.refuse_exposure("this worker")
     return Learner(role).go()
 
 

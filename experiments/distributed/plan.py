@@ -58,7 +58,8 @@ def children(folder: RunFolder, collectors: int, workers: int, role_flags: list[
             raise RunError(f"--role_flag={text!r}: expected ROLE:--flag=value with a role of {list(further)}")
         further[role].append(flag)
     if isolation.EXPOSE.value:
-        further["server"].append("--expose_replay")
+        for role in ("server", "learn"):
+            further[role].append("--expose_replay")
     address = f"localhost:{portpicker.pick_unused_port()}"
     base = [f"--root_dir={folder.path}", f"--address={address}", f"--give_up_s={roles.GIVE_UP_S.value}"]
     env = {f"TF_NUM_{kind}_THREADS": str(threads) for kind in ("INTEROP", "INTRAOP")}

@@ -74,7 +74,7 @@ def serve(server: ReplayServer, role: roles.Role, every_s: float) -> int:
 def main() -> int:
     """Serves until told to stop, then saves."""
     role = roles.Role("server")
-    isolation.refuse_exposure()
+    isolation.refuse_exposure("the replay server")
     port = int(roles.ADDRESS.value.rpartition(":")[2])
     server = ReplayServer(tables(role), role.folder.file("replay"), port, _ADOPT.value)
     role.say(f"serving at port {port}, {server.restored or 'nothing'} restored")

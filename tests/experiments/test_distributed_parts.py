@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import types
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ import reverb
 import tensorflow as tf
 
 from experiments import process_figures
-from experiments.distributed import isolation, plan, roles
+from experiments.distributed import isolation, learn, plan, roles
 from experiments.distributed.feed import Feed
 from experiments.distributed.supervisor import Child, Supervisor
 from experiments.errors import RunError
@@ -86,12 +87,26 @@ def test_exposure_is_refused_unless_asked_for(monkeypatch):
     monkeypatch.setattr(isolation, "available", lambda: False)
     monkeypatch.setattr(type(isolation.EXPOSE), "value", property(lambda self: False))
     with pytest.raises(RunError, match="--expose_replay"):
-        isolation.refuse_exposure()
+        isolation.refuse_exposure("the server")
     with pytest.raises(RunError, match="unshare"):
         isolation.enter("anything")
     monkeypatch.setattr(type(isolation.EXPOSE), "value", property(lambda self: True))
-    isolation.refuse_exposure()
+    isolation.refuse_exposure("the server")
     isolation.enter("anything")
+
+
+def test_a_worker_of_several_refuses_too(monkeypatch):
+    """TensorFlow's workers listen everywhere, as Reverb does; one learner alone does not listen."""
+    monkeypatch.setattr(learn.roles, "Role", lambda name: name)
+    monkeypatch.setattr(learn, "Learner", lambda role: types.SimpleNamespace(go=lambda: 0))
+    monkeypatch.setattr(isolation, "interfaces", lambda: ["eth0"])
+    monkeypatch.setattr(type(isolation.EXPOSE), "value", property(lambda self: False))
+    monkeypatch.setattr(learn.strategies, "role_name", lambda: "learn")
+    monkeypatch.setattr(learn.strategies, "workers", lambda: 2)
+    with pytest.raises(RunError, match="this worker would listen on eth0"):
+        learn.main()
+    monkeypatch.setattr(learn.strategies, "workers", lambda: 1)
+    assert learn.main() == 0
 
 
 ISOLATED = """
@@ -101,7 +116,7 @@ from experiments.distributed import isolation
 flags.FLAGS(["x"])
 isolation.loopback_up()
 assert isolation.interfaces() == [], isolation.interfaces()
-isolation.refuse_exposure()
+isolation.refuse_exposure("the server")
 listener = socket.socket(socket.AF_INET6)
 listener.bind(("::", 0))
 listener.listen()
