@@ -203,6 +203,26 @@ def test_a_restored_replay_goes_on_alike(data_spec, make_episode, tmp_path, draw
             np.testing.assert_array_equal(x, y)
 
 
+def test_a_restored_observer_that_is_closed_starts_an_episode(data_spec, make_episode):
+    first, other = (LocalReplay(data_spec, 3, draws="in_order") for _ in range(2))
+    observers = first.observer(), other.observer()
+    write(observers[0], make_episode(5)[:2])
+    other.set_state(first.get_state())
+    observers[1].close()
+    write(observers[1], make_episode(5)[2:4])
+    assert other.size == 0
+    write(observers[0], make_episode(5)[2:4])
+    assert windows(first.sample(first.size)[0]) == [(0, [0, 1, 2]), (0, [1, 2, 3])]
+
+
+def test_an_observers_state_in_another_form_is_refused(data_spec):
+    observer = LocalReplay(data_spec, 3).observer(2)
+    with pytest.raises(ReplayFault, match="another form"):
+        observer.set_state([{"refs": []}] * 2)
+    with pytest.raises(ReplayFault, match="saved for 1 environments, now 2"):
+        observer.set_state(LocalReplay(data_spec, 3).observer().get_state())
+
+
 def test_another_replays_state_is_refused(data_spec):
     state = LocalReplay(data_spec, 3).get_state()
     with pytest.raises(ReplayFault, match="sequence_length.*3.*2"):

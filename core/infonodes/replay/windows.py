@@ -166,11 +166,11 @@ class WindowWriter:
             self._wait(lambda ms: writer.flush(timeout_ms=ms), "writing windows", timeout_s)
 
     def close(self) -> None:
-        """Sends what is pending and closes; the next frame opens the writer again."""
+        """Sends what is pending and closes; the next frame opens the writer again, and starts an episode."""
+        self.discard()
         if self._writer is None:
             return
         writer, self._writer, self._columns = self._writer, None, []
-        self.discard()
         try:
             self._wait(lambda ms: writer.end_episode(timeout_ms=ms), "closing a writer")
         finally:
