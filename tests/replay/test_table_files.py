@@ -4,13 +4,14 @@ import shutil
 import subprocess
 import sys
 import threading
+import types
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from infonodes.checkpoints import CheckpointFault, Checkpoints
-from infonodes.replay import CostPrioritizedReplay, FifoReplay, ReplayFault
+from infonodes.replay import CostPrioritizedReplay, FifoReplay, ReplayFault, table_files
 from tests.damage import flip, truncate
 
 
@@ -186,6 +187,27 @@ def test_a_disk_that_takes_no_more_is_a_checkpoint_fault(tmp_path, limit):
     assert "FAULT" in done.stdout and "Reverb could not write its checkpoint" in done.stdout, done.stderr[-2000:]
     assert done.stdout.strip().endswith("LEFT []")
     assert os.listdir(tmp_path / "c") == ["checkpoint-000001"]
+
+
+@pytest.mark.parametrize("name", ["chunks.tfrecord", "items.tfrecord", "tables.tfrecord"])
+def test_a_file_cut_off_anywhere_is_no_checkpoint(data_spec, make_episode, tmp_path, name):
+    """TensorFlow reads a compressed file that ends after some record as one that was meant to."""
+    with CostPrioritizedReplay(data_spec, 2) as replay:
+        observer = replay.observer()
+        for frame in make_episode(20):
+            observer(frame)
+        observer.flush()
+        path = replay.py_client.checkpoint()
+        written = types.SimpleNamespace(checkpoint=lambda: path, server_address="written")
+        _, sizes = table_files.write(written, 10.0, str(tmp_path))
+        assert list(sizes.values()) == [20]
+        with open(os.path.join(path, name), "rb") as file:
+            whole = file.read()
+        for size in range(0, len(whole), 7):
+            with open(os.path.join(path, name), "wb") as file:
+                file.write(whole[:size])
+            with pytest.raises(OSError, match="Reverb could not write its checkpoint"):
+                table_files.write(written, 10.0, str(tmp_path))
 
 
 def test_a_queue_is_saved_while_a_dataset_reads_it(data_spec, make_episode, tmp_path):

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import tempfile
+import zlib
 from typing import Any, Iterator, Optional
 
 import reverb
@@ -158,7 +159,7 @@ def _sizes(folder: str) -> dict[str, int]:
     All of it is read: what the disk refuses at a file's end, Reverb does not notice.
 
     Raises:
-      tf.errors.DataLossError: if a file is cut off.
+      tf.errors.DataLossError: if a file is cut off, or its items lack their chunks.
     """
     tables = [checkpoint_pb2.PriorityTableCheckpoint.FromString(r) for r in _records(folder, "tables.tfrecord")]
     found = dict.fromkeys(sorted(table.table_name for table in tables), 0)
@@ -172,5 +173,20 @@ def _sizes(folder: str) -> dict[str, int]:
 
 def _records(folder: str, name: str) -> Iterator[bytes]:
     """Returns a file's records, read a thousand at a time: each tensor leaks, see `eager_leak`."""
-    batches = tf.data.TFRecordDataset(os.path.join(folder, name), "ZLIB").batch(1000)
+    path = os.path.join(folder, name)
+    _refuse_cut_off(path)
+    batches = tf.data.TFRecordDataset(path, "ZLIB").batch(1000)
     return itertools.chain.from_iterable(batches.as_numpy_iterator())
+
+
+def _refuse_cut_off(path: str) -> None:
+    """Raises a DataLossError if a compressed file has no end, which TensorFlow takes for one after a whole record."""
+    stream = zlib.decompressobj()
+    try:
+        with open(path, "rb") as file:
+            while part := file.read(1 << 16):
+                stream.decompress(part)
+    except zlib.error as error:
+        raise tf.errors.DataLossError(None, None, f"{path}: {error}") from error
+    if not stream.eof or stream.unused_data:
+        raise tf.errors.DataLossError(None, None, f"{path}: it is cut off")
