@@ -4,6 +4,8 @@ from __future__ import annotations
 from tf_agents.environments import py_environment
 
 from experiments import chaos_counter
+from experiments.benchmarks import py_form, worlds
+from experiments.benchmarks.tasks import TASKS as BENCHMARKS
 from experiments.errors import RunError
 from infonodes import environments
 from infonodes.environments import forage, probes, reading
@@ -42,10 +44,13 @@ def load(name: str) -> py_environment.PyEnvironment:
     if name == chaos_counter.NAME:
         return chaos_counter.Counter()
     try:
+        if name in BENCHMARKS:
+            task = BENCHMARKS[name]
+            return py_form.PyWorld(worlds.load(task.source, task.name, task.repeat))
         return environments.load(f"gym:{name}")
-    except Exception as error:  # gym's own errors are many
+    except Exception as error:  # Those of gym and of extras are many
         raise RunError(
-            f"env {name!r}: gym could not load it ({type(error).__name__}: {error}); expected a gym id such as "
-            f"CartPole-v1, with its extra installed, one of {list(FORAGE)}, gymnasium:ID, or "
-            f"probe/NAME with one of {probes.NAMES}"
+            f"env {name!r}: it could not be loaded ({type(error).__name__}: {error}); expected a gym id such as "
+            f"CartPole-v1 or a benchmark's task ({', '.join(BENCHMARKS)}), with its extra installed, one of "
+            f"{list(FORAGE)}, gymnasium:ID, or probe/NAME with one of {probes.NAMES}"
         ) from error

@@ -14,7 +14,7 @@ from dm_env import specs
 from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import time_step as ts
 
-from experiments import settings, sweep
+from experiments import settings, sweep, tasks
 from experiments.benchmarks import cells, playing, raw_results, reports, tf_cell, tfa_agents, worlds
 from experiments.benchmarks.cells import AGENTS, VARIANTS, Cell
 from experiments.benchmarks.py_form import PyWorld
@@ -90,6 +90,17 @@ def test_the_suites_hold_every_agent_that_fits_with_the_same_seeds():
         cells.cells("nothing", range(1))
     with pytest.raises(ValueError, match="nobody"):
         cells.cells("short", range(1), ["nobody"])
+
+
+def test_a_report_on_a_benchmarks_run_meets_the_same_world():
+    """A run's config names the task, which `experiments.report` and `experiments.train` load by that name."""
+    cell = Cell("acrobot", "predictive", 0, 200, 100, 1, "")
+    envs, found = [tasks.load("acrobot"), PyWorld(cell.world())], []
+    for env in envs:
+        env.seed(3)
+        found.append(np.concatenate([env.reset().observation, *(env.step(1).observation for _ in range(5))]))
+    np.testing.assert_array_equal(*found)
+    assert envs[0].action_spec() == envs[1].action_spec()
 
 
 def test_a_variant_runs_where_it_is_named_and_changes_what_its_preset_has():
