@@ -31,7 +31,6 @@ AGENTS: dict[str, tuple[str, tuple[str, ...]]] = {
 VARIANTS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
     "predictive_repeat4": ("predictive", {"reward": {"repeat": 4}}),
     "predictive_curious": ("predictive", {"pred": {"heads": 5}, "reward": {"curiosity": 0.1, "curiosity_gamma": 0.99}}),
-    "predictive_far": ("predictive", {"reward": {"gamma": 0.99}}),
     "predictive_reached": ("predictive", {"reward": {"bootstrap": "reached"}}),
     "predictive_hold": ("predictive", {"reward": {"epsilon_hold": 64}}),
     "predictive_recurrent": ("predictive", {"agent": {"recurrent": True, "train_sequence_length": 8}}),
